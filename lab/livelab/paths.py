@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the lab keeps its files.
+
+Everything lies under one directory, so that two labs on one machine are
+told apart, and removing the lab is removing that directory.
+"""
+
+import os
+from pathlib import Path
+
+DEFAULT = "/var/lib/livemig-lab"
+
+
+def state_dir() -> Path:
+    """The lab's directory, from LIVEMIG_LAB_DIR."""
+    return Path(os.environ.get("LIVEMIG_LAB_DIR", DEFAULT))
+
+
+def run_dir(state: Path) -> Path:
+    """Pid files: worthless after a reboot."""
+    return _made(state / "run")
+
+
+def log_dir(state: Path) -> Path:
+    """What the daemons wrote."""
+    return _made(state / "log")
+
+
+def cache_dir(state: Path) -> Path:
+    """What is costly to make and safe to keep: kernels, images."""
+    return _made(state / "cache")
+
+
+def host_dir(state: Path, name: str) -> Path:
+    """What one host has to itself."""
+    return _made(state / "hosts" / name)
+
+
+def etc_dir(state: Path) -> Path:
+    """Configuration that the hosts have in common."""
+    return _made(state / "etc")
+
+
+def instances_dir(state: Path) -> Path:
+    """The instances directory that the hypervisors share."""
+    return _made(state / "shared" / "instances")
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
