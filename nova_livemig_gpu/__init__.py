@@ -1,0 +1,1 @@
+"""GPU-aware, budget-keeping live migration for OpenStack Nova."""

@@ -1,0 +1,188 @@
+"""Defaults of the settings that a flavor or an image can override.
+
+All are mutable: change the file, send SIGHUP to nova-compute, and the next
+migration uses the new value.
+"""
+
+from oslo_config import cfg
+
+OPTS = [
+    cfg.StrOpt(
+        "policy",
+        default="adaptive",
+        mutable=True,
+        help="""
+The policy that steers a live migration.
+
+Possible values:
+
+* ``adaptive``: learns bandwidth and dirty memory while the migration runs,
+  sets the downtime limit to what is needed, and takes post-copy or
+  auto-converge where further passes cannot reach the budget.
+* ``nova``: leaves the migration to Nova's own monitor.
+* the name of any other entry point in ``nova_livemig_gpu.policies``.
+
+Related options:
+
+* flavor extra spec ``livemig_gpu:policy``
+""",
+    ),
+    cfg.IntOpt(
+        "max_downtime_ms",
+        default=500,
+        min=10,
+        max=2000000,
+        mutable=True,
+        help="""
+The longest time, in milliseconds, that a server may stand still at the
+switchover of its live migration (its budget).
+
+Possible values:
+
+* 10 to 2000000, the most that QEMU accepts
+
+Related options:
+
+* flavor extra spec ``livemig_gpu:max_downtime_ms``
+* ``[libvirt] live_migration_downtime``, ``live_migration_downtime_steps``
+  and ``live_migration_downtime_delay`` are used by the policy ``nova`` only
+""",
+    ),
+    cfg.IntOpt(
+        "timeout_s",
+        min=0,
+        max=31536000,
+        mutable=True,
+        help="""
+Seconds that a live migration may run before ``on_timeout`` is done.
+
+Possible values:
+
+* 0: no timeout
+* unset: ``[libvirt] live_migration_completion_timeout`` seconds for each
+  GiB of memory and disk, as in Nova
+
+Related options:
+
+* ``on_timeout``
+* flavor extra spec ``livemig_gpu:timeout_s``
+""",
+    ),
+    cfg.StrOpt(
+        "on_timeout",
+        choices=[
+            ("abort", "give up; the server runs on at its source"),
+            (
+                "force_complete",
+                "post-copy where it is allowed, else pause the server until "
+                "its memory is copied",
+            ),
+            ("postcopy", "start post-copy; where it is forbidden, give up"),
+            ("continue", "let the migration run"),
+        ],
+        mutable=True,
+        help="""
+What is done with a live migration that runs longer than ``timeout_s``.
+
+Unset means what ``[libvirt] live_migration_timeout_action`` says.
+
+Related options:
+
+* ``timeout_s``, ``postcopy``
+* flavor extra spec ``livemig_gpu:on_timeout``
+""",
+    ),
+    cfg.StrOpt(
+        "postcopy",
+        choices=[
+            ("allow", "use post-copy where pre-copy cannot keep the budget"),
+            ("forbid", "never use post-copy"),
+        ],
+        mutable=True,
+        help="""
+Whether a server may be switched to post-copy.
+
+Unset means what ``[libvirt] live_migration_permit_post_copy`` says. A
+server with a VFIO device (vGPU or PCI passthrough), a paused server and a
+server with persistent memory never uses post-copy, whatever this says.
+
+Related options:
+
+* flavor extra spec ``livemig_gpu:postcopy``
+""",
+    ),
+    cfg.StrOpt(
+        "auto_converge",
+        choices=[
+            ("allow", "slow the CPUs down where the budget needs it"),
+            ("forbid", "never slow the CPUs down"),
+        ],
+        mutable=True,
+        help="""
+Whether a server's CPUs may be slowed down so that its migration ends.
+
+Unset means what ``[libvirt] live_migration_permit_auto_converge`` says.
+Where post-copy is allowed for the server auto-converge is not used.
+
+Related options:
+
+* ``postcopy``
+* flavor extra spec ``livemig_gpu:auto_converge``
+""",
+    ),
+    cfg.IntOpt(
+        "bandwidth_mbps",
+        min=0,
+        max=10000000,
+        mutable=True,
+        help="""
+The most that one migration may send, in Mbit/s.
+
+Possible values:
+
+* 0: no limit
+* unset: ``[libvirt] live_migration_bandwidth``
+* anything else: rounded to whole MiB/s, which is what libvirt counts in,
+  1 MiB/s at least
+
+Related options:
+
+* flavor extra spec ``livemig_gpu:bandwidth_mbps``
+""",
+    ),
+    cfg.StrOpt(
+        "goal",
+        default="fast",
+        choices=[
+            ("fast", "least total time within max_downtime_ms"),
+            ("gentle", "least downtime within timeout_s"),
+        ],
+        mutable=True,
+        help="""
+What the policy ``adaptive`` aims at.
+
+Related options:
+
+* ``max_downtime_ms``, ``timeout_s``
+* flavor extra spec ``livemig_gpu:goal``
+""",
+    ),
+    cfg.ListOpt(
+        "image_properties",
+        default=[],
+        mutable=True,
+        help="""
+The settings that an image may override, and so whoever uploads images.
+
+An image property is named like the extra spec with an underscore for the
+colon: ``livemig_gpu_max_downtime_ms``. A flavor's extra spec wins over the
+image.
+
+Possible values:
+
+* a list of ``policy``, ``max_downtime_ms``, ``timeout_s``, ``on_timeout``,
+  ``postcopy``, ``auto_converge``, ``bandwidth_mbps``, ``goal``; empty:
+  image properties are ignored
+""",
+    ),
+]

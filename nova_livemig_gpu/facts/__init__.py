@@ -1,0 +1,1 @@
+"""The facts of a host, and how they travel in Nova's compute node stats."""

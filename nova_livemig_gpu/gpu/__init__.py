@@ -1,0 +1,1 @@
+"""What a compute host knows of its GPUs, from stevedore backends."""

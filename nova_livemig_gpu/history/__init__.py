@@ -1,0 +1,1 @@
+"""What past migrations taught this host."""

@@ -1,0 +1,1 @@
+"""One live migration: settings, loop, hooks and record."""

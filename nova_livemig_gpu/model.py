@@ -1,0 +1,259 @@
+"""The values that travel through this package. All frozen.
+
+Units stand in the names: ``_s`` seconds, ``_ms`` milliseconds, ``_bytes``
+bytes, ``_bps`` **bytes** per second unless the name says ``mbps`` (10**6
+bits per second, as operators write it). ``None`` means unknown, never 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+#: What a flavor, an image or an option can set for a server.
+SETTING_NAMES = (
+    "policy",
+    "max_downtime_ms",
+    "timeout_s",
+    "on_timeout",
+    "postcopy",
+    "auto_converge",
+    "bandwidth_mbps",
+    "goal",
+)
+
+
+class Goal(Enum):
+    """What a policy aims at, see the option ``goal``."""
+
+    FAST = "fast"
+    GENTLE = "gentle"
+
+
+class OnTimeout(Enum):
+    """What is done at the deadline, see the option ``on_timeout``."""
+
+    ABORT = "abort"
+    FORCE_COMPLETE = "force_complete"
+    POSTCOPY = "postcopy"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one server's migration may cost; the resolved settings.
+
+    :ivar max_downtime_ms: longest pause at the switchover
+    :ivar timeout_s: seconds until ``on_timeout``; None: never
+    :ivar postcopy: post-copy may be used
+    :ivar auto_converge: the CPUs may be slowed down
+    :ivar bandwidth_mbps: most to send in Mbit/s; None: no limit
+    :ivar sources: for each setting where its value came from
+        ("option", "nova", "flavor", "image", "server")
+    """
+
+    policy: str
+    max_downtime_ms: int
+    timeout_s: float | None
+    on_timeout: OnTimeout
+    postcopy: bool
+    auto_converge: bool
+    bandwidth_mbps: int | None
+    goal: Goal
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+class JobState(Enum):
+    """What libvirt says of a migration job."""
+
+    NONE = "none"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at a running migration.
+
+    :ivar t_s: seconds since the loop began, from a monotonic clock
+    :ivar iteration: number of the pass, from 1; None while nothing flows
+    :ivar processed_bytes: sent so far, headers, zero pages and device state
+        included (QEMU ``ram.transferred``)
+    :ivar memory_bps: sending rate as QEMU measured it, bytes/s
+    :ivar dirty_bps: QEMU's own dirty rate, bytes/s, from the last bitmap
+        synchronisation
+    :ivar throttle_percent: how much auto-converge takes from the CPUs
+    :ivar downtime_ms: expected downtime while running, real one at the end
+    :ivar vfio_bytes: device state sent so far
+    """
+
+    t_s: float
+    state: JobState
+    iteration: int | None = None
+    total_bytes: int | None = None
+    processed_bytes: int | None = None
+    remaining_bytes: int | None = None
+    memory_bps: float | None = None
+    dirty_bps: float | None = None
+    page_size_bytes: int | None = None
+    normal_pages: int | None = None
+    zero_pages: int | None = None
+    postcopy_requests: int | None = None
+    throttle_percent: int | None = None
+    downtime_ms: int | None = None
+    setup_ms: int | None = None
+    elapsed_ms: int | None = None
+    vfio_bytes: int | None = None
+    disk_total_bytes: int | None = None
+    disk_remaining_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One finished pass over the server's memory.
+
+    :ivar number: 1 for the first pass
+    :ivar sent_bytes: what the pass sent
+    :ivar dirtied_bytes: distinct memory found dirty at its end, which the
+        next pass has to send; a point of the dirty curve
+    """
+
+    number: int
+    start_s: float
+    end_s: float
+    sent_bytes: int
+    dirtied_bytes: int
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """``dirty_bytes`` distinct bytes are dirtied in ``period_s``."""
+
+    period_s: float
+    dirty_bytes: float
+
+
+@dataclass(frozen=True)
+class DirtyCurve:
+    """f(t): distinct bytes dirtied in t seconds from a clean start.
+
+    :ivar points: at rising periods
+    :ivar ceiling_bytes: f never exceeds this (all non-zero memory)
+    """
+
+    points: tuple[CurvePoint, ...]
+    ceiling_bytes: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a migration is expected to cost from some moment on.
+
+    :ivar total_s: seconds; None where it does not converge
+    :ivar downtime_ms: None where it does not converge
+    :ivar floor_bytes: least that further passes leave to send
+    """
+
+    converges: bool
+    total_s: float | None
+    downtime_ms: float | None
+    passes: int
+    sent_bytes: float
+    floor_bytes: float
+    why: str
+
+
+class ActionKind(Enum):
+    """What a policy can ask for."""
+
+    SET_DOWNTIME = "set_downtime"
+    START_POSTCOPY = "start_postcopy"
+    FORCE_COMPLETE = "force_complete"
+    ABORT = "abort"
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action and its value, if it takes one (``SET_DOWNTIME``: ms)."""
+
+    kind: ActionKind
+    value: int | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An action with its reason, in words that an operator understands.
+
+    :ivar code: stable name of the rule that decided
+    :ivar numbers: what the rule looked at
+    """
+
+    action: Action
+    code: str
+    reason: str
+    numbers: Mapping[str, float | int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StartPlan:
+    """Everything that is fixed when a migration starts.
+
+    :ivar postcopy: the job can be switched to post-copy
+    :ivar auto_converge: QEMU may slow the CPUs down
+    :ivar bandwidth_mib_s: libvirt's unit; 0: no limit
+    :ivar max_downtime_ms: first limit; None: leave QEMU's own (300 ms)
+    :ivar notes: why a wish of the budget could not be granted
+    """
+
+    postcopy: bool
+    auto_converge: bool
+    bandwidth_mib_s: int
+    max_downtime_ms: int | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a policy may know of server and host before the start.
+
+    :ivar no_postcopy: why this server cannot use post-copy; None: it can
+    :ivar overhead_ms: part of the pause that is not copying
+    """
+
+    overhead_ms: float
+    no_postcopy: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a migration ended.
+
+    :ivar state: COMPLETED, FAILED or CANCELLED
+    :ivar reason: why it did not complete; None where it did
+    :ivar downtime_ms: as QEMU measured it; None: unknown
+    """
+
+    state: JobState
+    reason: str | None = None
+    total_ms: int | None = None
+    downtime_ms: int | None = None
+    sent_bytes: int | None = None
+    passes: int | None = None
+    postcopy: bool = False
+    throttle_percent: int | None = None
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What other hosts and the scheduler learn of this one.
+
+    :ivar version: of this package
+    """
+
+    version: str
+    nova_release: int | None = None

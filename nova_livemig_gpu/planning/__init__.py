@@ -1,0 +1,1 @@
+"""Drain plans and the simulator."""

@@ -1,0 +1,1 @@
+"""Control laws. They decide; the loop in migration/ acts."""

@@ -1,0 +1,55 @@
+"""What is done when a migration has run for its ``timeout_s``."""
+
+from nova_livemig_gpu.model import (
+    Action,
+    ActionKind,
+    Budget,
+    Decision,
+    OnTimeout,
+)
+from nova_livemig_gpu.policies.progress import Progress
+
+
+def at_deadline(
+    budget: Budget, progress: Progress, postcopy_ready: bool
+) -> Decision | None:
+    """Return the deadline's action once it has passed, else None.
+
+    ``abort``: give up. ``force_complete``: post-copy where the job can do
+    it, else pause. ``postcopy``: post-copy, or give up where the job cannot
+    do it. ``continue``: nothing. In post-copy, and after a pause or an abort
+    was asked for, nothing more is done: the guest may run at the
+    destination already (``should_trigger_timeout_action`` in Nova's
+    nova/virt/libvirt/migration.py).
+
+    :param postcopy_ready: the job was started so that post-copy is possible
+    """
+    if budget.timeout_s is None or progress.elapsed_s <= budget.timeout_s:
+        return None
+    if progress.postcopy or progress.forced or progress.aborting:
+        return None
+    kind = _action(budget.on_timeout, postcopy_ready)
+    if kind is None:
+        return None
+    return Decision(
+        Action(kind),
+        code="deadline",
+        reason=(
+            f"not completed after {progress.elapsed_s:.0f} s, timeout_s is "
+            f"{budget.timeout_s:g} and on_timeout "
+            f"{budget.on_timeout.value}"
+        ),
+        numbers={"elapsed_s": progress.elapsed_s},
+    )
+
+
+def _action(wish: OnTimeout, postcopy_ready: bool) -> ActionKind | None:
+    match wish:
+        case OnTimeout.CONTINUE:
+            return None
+        case OnTimeout.FORCE_COMPLETE:
+            return ActionKind.FORCE_COMPLETE
+        case OnTimeout.POSTCOPY if postcopy_ready:
+            return ActionKind.START_POSTCOPY
+        case _:
+            return ActionKind.ABORT

@@ -1,0 +1,39 @@
+"""Finds policies by name, through stevedore."""
+
+from importlib.metadata import entry_points
+
+from stevedore import driver
+from stevedore.exception import NoMatches
+
+from nova_livemig_gpu.exception import PolicyNotFound
+from nova_livemig_gpu.policies.base import Policy
+
+NAMESPACE = "nova_livemig_gpu.policies"
+
+
+def names() -> list[str]:
+    """Names of the installed policies; none of them is imported."""
+    return sorted({point.name for point in entry_points(group=NAMESPACE)})
+
+
+def find(name: str) -> type[Policy]:
+    """Return the policy class called ``name``.
+
+    :raises PolicyNotFound: there is none, or it cannot be imported
+    """
+    try:
+        found = driver.DriverManager(
+            NAMESPACE,
+            name,
+            invoke_on_load=False,
+            warn_on_missing_entrypoint=False,
+        ).driver
+    except (NoMatches, RuntimeError) as exc:
+        raise _not_found(name) from exc
+    if not (isinstance(found, type) and issubclass(found, Policy)):
+        raise _not_found(name)
+    return found
+
+
+def _not_found(name: str) -> PolicyNotFound:
+    return PolicyNotFound(name=name, installed=", ".join(names()) or "none")

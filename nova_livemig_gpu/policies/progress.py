@@ -1,0 +1,177 @@
+"""What the samples of a running migration add up to.
+
+:class:`Progress` is an immutable fold: ``advance`` takes a sample and
+returns the next Progress. Policies see nothing else.
+
+The end of a pass is seen between two samples, as a rise of ``iteration``.
+Sample r1 (bytes left) at t1 is the last of the old pass, r2 at t2 the first
+of the new one, and p2 - p1 bytes were sent between them. The old pass was
+over after r1 of them, so
+
+    end     = t1 + (t2 - t1) * min(1, r1 / (p2 - p1))
+    dirtied = r2 + max(0, (p2 - p1) - r1)
+
+Example: 10 MB left at 1.0 s, then at 1.25 s iteration + 1, 25 MB sent in
+between and 60 MB left: the pass ended at 1.1 s and found 75 MB dirty.
+"""
+
+from dataclasses import dataclass, replace
+
+from nova_livemig_gpu.model import (
+    CurvePoint,
+    DirtyCurve,
+    JobState,
+    Pass,
+    Sample,
+)
+from nova_livemig_gpu.prediction import curve
+
+#: Bandwidth is taken over this much of the past.
+_RATE_WINDOW_S = 2.0
+#: ... but never over less than this.
+_RATE_LEAST_S = 0.2
+#: A curve forgets passes older than this many newer ones.
+_CURVE_PASSES = 12
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of one migration as its policy sees it.
+
+    :ivar passes: finished passes, oldest first
+    :ivar limit_ms: downtime limit in force; None: QEMU's own
+    :ivar limit_pass: how many passes were finished when it was set
+    :ivar postcopy: the switch to post-copy was done
+    :ivar postcopy_failed: a switch was tried and refused by libvirt
+    :ivar forced: the server was paused so that the migration ends
+    :ivar aborting: an abort was asked for
+    :ivar pass_ended: the newest sample is the first of a new pass
+    :ivar window: samples of the last seconds, for the rate
+    """
+
+    sample: Sample | None = None
+    first: Sample | None = None
+    passes: tuple[Pass, ...] = ()
+    pass_start_s: float = 0.0
+    pass_start_bytes: int = 0
+    window: tuple[Sample, ...] = ()
+    limit_ms: int | None = None
+    limit_pass: int = 0
+    postcopy: bool = False
+    postcopy_failed: bool = False
+    forced: bool = False
+    aborting: bool = False
+    pass_ended: bool = False
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the loop began."""
+        return self.sample.t_s if self.sample else 0.0
+
+    @property
+    def flowing(self) -> bool:
+        """Whether memory is being sent."""
+        return self.first is not None
+
+    def advance(self, sample: Sample) -> "Progress":
+        """Return the progress after ``sample``."""
+        if sample.state is not JobState.RUNNING or not sample.iteration:
+            return replace(self, sample=sample, pass_ended=False)
+        if self.first is None:
+            return replace(
+                self,
+                sample=sample,
+                first=sample,
+                pass_start_s=sample.t_s,
+                window=(sample,),
+            )
+        last = self.window[-1]
+        assert last.iteration is not None
+        if sample.iteration > last.iteration and not self.postcopy:
+            return self._next_pass(last, sample)
+        return replace(
+            self,
+            sample=sample,
+            window=_window(self.window, sample),
+            pass_ended=False,
+        )
+
+    def _next_pass(self, last: Sample, now: Sample) -> "Progress":
+        sent = (now.processed_bytes or 0) - (last.processed_bytes or 0)
+        left = last.remaining_bytes or 0
+        share = min(1.0, left / sent) if sent > 0 else 0.0
+        end_s = last.t_s + (now.t_s - last.t_s) * share
+        end_bytes = (last.processed_bytes or 0) + min(left, max(sent, 0))
+        done = Pass(
+            number=len(self.passes) + 1,
+            start_s=self.pass_start_s,
+            end_s=end_s,
+            sent_bytes=max(end_bytes - self.pass_start_bytes, 0),
+            dirtied_bytes=(now.remaining_bytes or 0) + max(sent - left, 0),
+        )
+        return replace(
+            self,
+            sample=now,
+            passes=(*self.passes, done),
+            pass_start_s=end_s,
+            pass_start_bytes=end_bytes,
+            window=_window(self.window, now),
+            pass_ended=True,
+        )
+
+    def bandwidth_bps(self) -> float | None:
+        """Sending rate, bytes/s; None: unknown.
+
+        Over the last seconds; else QEMU's own figure; else that of the last
+        pass.
+        """
+        rate = _rate(self.window)
+        if rate is None and self.sample is not None:
+            rate = self.sample.memory_bps or None
+        if rate is None and self.passes and self.passes[-1].duration_s > 0:
+            done = self.passes[-1]
+            rate = done.sent_bytes / done.duration_s or None
+        return rate
+
+    def memory_ceiling_bytes(self) -> float:
+        """All memory that can become dirty, bytes; at least 1.
+
+        Memory that was zero in the first pass can be written too, so this
+        is the server's whole memory as QEMU counts it.
+        """
+        total = self.sample.total_bytes if self.sample else None
+        return float(total or 1)
+
+    def curve(self) -> DirtyCurve:
+        """The dirty curve that the finished passes show.
+
+        Of passes with similar periods the newest counts: a point is dropped
+        when a newer one lies within 10% of its period.
+        """
+        kept: list[CurvePoint] = []
+        for done in reversed(self.passes[-_CURVE_PASSES:]):
+            if done.duration_s <= 0:
+                continue
+            near = any(
+                abs(done.duration_s - other.period_s) < 0.1 * other.period_s
+                for other in kept
+            )
+            if not near:
+                kept.append(
+                    CurvePoint(done.duration_s, float(done.dirtied_bytes))
+                )
+        return curve.make(kept, self.memory_ceiling_bytes())
+
+
+def _rate(window: tuple[Sample, ...]) -> float | None:
+    if len(window) < 2 or window[-1].t_s - window[0].t_s < _RATE_LEAST_S:
+        return None
+    old, new = window[0].processed_bytes, window[-1].processed_bytes
+    if old is None or new is None or new <= old:
+        return None
+    return (new - old) / (window[-1].t_s - window[0].t_s)
+
+
+def _window(old: tuple[Sample, ...], new: Sample) -> tuple[Sample, ...]:
+    start = new.t_s - _RATE_WINDOW_S
+    return (*(s for s in old if s.t_s >= start), new)

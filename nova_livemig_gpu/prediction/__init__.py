@@ -1,0 +1,1 @@
+"""Dirty curves and what they predict. Pure functions of values."""

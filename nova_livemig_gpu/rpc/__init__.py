@@ -1,0 +1,1 @@
+"""Questions between compute hosts, over oslo.messaging."""

@@ -1,0 +1,1 @@
+"""What the Nova API and scheduler load: extra specs, filters, weigher."""

@@ -1,0 +1,1 @@
+"""Where this package meets nova.virt.libvirt. The only user of libvirt."""
