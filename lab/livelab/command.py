@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from livelab.errors import LabError
 
@@ -17,6 +18,7 @@ def run(
     check: bool = True,
     env: Mapping[str, str] | None = None,
     input: str | None = None,
+    cwd: Path | None = None,
     timeout: float | None = None,
 ) -> Completed:
     """Run argv and return its result, text in and out.
@@ -32,6 +34,7 @@ def run(
             env={**os.environ, **(env or {})},
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
+            cwd=cwd,
             capture_output=True,
             text=True,
             errors="replace",

@@ -42,15 +42,17 @@ class Host:
         spec: HostSpec,
         state: Path,
         *,
-        bridge: str = BRIDGE,
+        bridge: str | None = None,
         shared_instances: bool = True,
     ) -> None:
         self.spec = spec
         self.state = state
-        self.bridge = bridge
+        self.bridge = bridge or bridge_name(state)
         self.shared_instances = shared_instances and spec.hypervisor
-        self.netns = namespaces.PREFIX + spec.name
-        self.link = "lm-" + spec.name
+        tag = paths.tag(state)
+        self.netns = namespaces.PREFIX + spec.name + (tag and f"-{tag}")
+        # The kernel allows 15 characters: the address is short enough.
+        self.link = f"lm{tag}-{spec.ip.rpartition('.')[2]}"
 
     @property
     def name(self) -> str:
@@ -152,17 +154,13 @@ class Host:
         queue is short, since whatever waits in it when a guest is stopped
         is downtime.
         """
-        device = ["dev", "eth0", "root"]
         if rate_mbit is None:
             # It fails when there is no limit to take away.
-            self.run(["tc", "qdisc", "del", *device], check=False)
+            self.run("tc qdisc del dev eth0 root".split(), check=False)
             return
         burst = burst_bytes or max(128 * 1024, rate_mbit * 1_000_000 // 2000)
-        self.run(
-            ["tc", "qdisc", "replace", *device, "tbf"]
-            + ["rate", f"{rate_mbit}mbit", "burst", str(burst)]
-            + ["latency", f"{latency_ms}ms"]
-        )
+        limit = f"rate {rate_mbit}mbit burst {burst} latency {latency_ms}ms"
+        self.run(f"tc qdisc replace dev eth0 root tbf {limit}".split())
 
     @property
     def _pid_file(self) -> Path:
@@ -190,18 +188,17 @@ class Host:
 
     def _wire(self) -> None:
         """A veth pair: eth0 in the host, the other end on the bridge."""
-        inside = ["ip", "-n", self.netns]
-        address = f"{self.spec.ip}/24"
-        command.run(["ip", "netns", "add", self.netns])
-        command.run(
-            ["ip", "link", "add", self.link, "type", "veth"]
-            + ["peer", "name", "eth0", "netns", self.netns]
-        )
-        command.run(["ip", "link", "set", self.link, "master", self.bridge])
-        command.run(["ip", "link", "set", self.link, "up"])
-        command.run([*inside, "addr", "add", address, "dev", "eth0"])
-        command.run([*inside, "link", "set", "eth0", "up"])
-        command.run([*inside, "link", "set", "lo", "up"])
+        netns, link = self.netns, self.link
+        for line in (
+            f"ip netns add {netns}",
+            f"ip link add {link} type veth peer name eth0 netns {netns}",
+            f"ip link set {link} master {self.bridge}",
+            f"ip link set {link} up",
+            f"ip -n {netns} addr add {self.spec.ip}/24 dev eth0",
+            f"ip -n {netns} link set eth0 up",
+            f"ip -n {netns} link set lo up",
+        ):
+            command.run(line.split())
 
 
 class Network:
@@ -209,19 +206,19 @@ class Network:
 
     def __init__(
         self,
-        bridge: str = BRIDGE,
+        bridge: str | None = None,
         hosts: Sequence[HostSpec] = SPECS,
         state: Path | None = None,
         *,
         shared_instances: bool = True,
     ) -> None:
-        self.bridge = bridge
         self.state = state or paths.state_dir()
+        self.bridge = bridge or bridge_name(self.state)
         self.hosts = {
             spec.name: Host(
                 spec,
                 self.state,
-                bridge=bridge,
+                bridge=self.bridge,
                 shared_instances=shared_instances,
             )
             for spec in hosts
@@ -254,6 +251,12 @@ class Network:
     def leftovers(self) -> list[str]:
         """What of this network is still on the machine, in words."""
         return leftovers(self)
+
+
+def bridge_name(state: Path) -> str:
+    """The bridge of the lab in this directory."""
+    tag = paths.tag(state)
+    return BRIDGE + (tag and f"-{tag}")
 
 
 def link_exists(name: str) -> bool:

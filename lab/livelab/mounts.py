@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from livelab import namespaces, paths
+from livelab import paths
 from livelab.errors import LabError
 from livelab.process import Process, look
 
@@ -63,10 +63,12 @@ def hold(
     It says `held` when everything is mounted, and then sleeps for ever.
     """
     holder = subprocess.Popen(
-        ["ip", "netns", "exec", netns]
         # Slave: what the machine mounts later is seen, ours stays inside.
-        + ["unshare", "--mount", "--uts", "--propagation", "slave"]
-        + ["sh", "-ec", _script(netns, hostname, pairs)],
+        [
+            *f"ip netns exec {netns}".split(),
+            *"unshare --mount --uts --propagation slave".split(),
+            *("sh", "-ec", _script(netns, hostname, pairs)),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -125,7 +127,7 @@ def remove_points(state: Path) -> None:
 
 def visible(state: Path) -> list[str]:
     """Mounts of the lab in this process's own namespace, in words."""
-    ours = (f"{state}/", namespaces.PREFIX)
+    ours = f"{state}/"
     return [
         f"mount {line.split()[1]}"
         for line in Path("/proc/self/mounts").read_text().splitlines()

@@ -5,6 +5,7 @@ Everything lies under one directory, so that two labs on one machine are
 told apart, and removing the lab is removing that directory.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -14,6 +15,17 @@ DEFAULT = "/var/lib/livemig-lab"
 def state_dir() -> Path:
     """The lab's directory, from LIVEMIG_LAB_DIR."""
     return Path(os.environ.get("LIVEMIG_LAB_DIR", DEFAULT))
+
+
+def tag(state: Path) -> str:
+    """What sets apart the kernel's names for a lab in another directory.
+
+    Empty for the default directory. Several labs can be up at a time: they
+    have the same addresses, each behind a bridge of its own.
+    """
+    if state == Path(DEFAULT):
+        return ""
+    return hashlib.sha256(str(state).encode()).hexdigest()[:4]
 
 
 def run_dir(state: Path) -> Path:

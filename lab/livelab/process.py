@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tell one process from another that later got its number."""
 
+import contextlib
 import os
 import signal
 import time
@@ -27,10 +28,8 @@ class Process:
     def signal(self, number: int) -> None:
         """Send a signal, if it is still the same process."""
         if self.alive():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass
 
     def write(self, path: Path) -> None:
         """Leave a pid file."""
@@ -92,10 +91,8 @@ def wait_gone(processes: Collection[Process], timeout_s: float) -> bool:
 
 def _reap(pid: int) -> None:
     """Take the exit code of a child of ours, so that no zombie stays."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 def _boot_id() -> str:
