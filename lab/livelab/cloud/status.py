@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs, what does not, and what it complained about last."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from livelab.cloud import mode, services
+from livelab.cloud.service import Service
+from livelab.cloud.site import Site
+from livelab.errors import LabError
+
+ERROR_MARKS = (" ERROR ", " CRITICAL ", "[ERROR]", "[error]", " error : ")
+TAIL_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Row:
+    """One service; pid is None when it does not run."""
+
+    name: str
+    host: str
+    pid: int | None
+    state: str
+    last_error: str
+
+
+def rows(site: Site) -> list[Row]:
+    """All services, in the order they are started."""
+    return [_row(service) for service in services.everything(site)]
+
+
+def show(site: Site | None = None) -> bool:
+    """Print the table; True when all services are ready."""
+    site = site or Site()
+    console = Console(highlight=False)
+    if not site.controller.alive():
+        console.print("The cloud is down; lab/up starts it.")
+        return False
+    found = rows(site)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("service", "host", "pid", "state"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("last error", overflow="ellipsis", no_wrap=True)
+    for row in found:
+        color = "green" if row.state == "ready" else "red"
+        state = f"[{color}]{row.state}[/]"
+        pid = str(row.pid or "-")
+        table.add_row(row.name, row.host, pid, state, row.last_error)
+    console.print(table)
+    console.print(f"driver: {mode.load(site.state).driver}")
+    return all(row.state == "ready" for row in found)
+
+
+def _row(service: Service) -> Row:
+    daemon = service.daemon
+    process = daemon.running()
+    pid = process.pid if process else None
+    state = "stopped" if process is None else _state(service)
+    host = daemon.host.name
+    return Row(service.name, host, pid, state, _last_error(daemon.log))
+
+
+def _state(service: Service) -> str:
+    ready = service.daemon.ready
+    try:
+        return "ready" if ready is None or ready() else "not ready"
+    except (LabError, OSError):
+        return "not ready"
+
+
+def _last_error(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES), os.SEEK_SET)
+            lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    for line in reversed(lines):
+        if any(mark in line for mark in ERROR_MARKS):
+            return line.replace("[", r"\[")
+    return ""
