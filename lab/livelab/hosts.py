@@ -156,7 +156,8 @@ class Host:
         """
         if rate_mbit is None:
             # It fails when there is no limit to take away.
-            self.run("tc qdisc del dev eth0 root".split(), check=False)
+            undo = ["tc", "qdisc", "del", "dev", "eth0", "root"]
+            self.run(undo, check=False)
             return
         burst = burst_bytes or max(128 * 1024, rate_mbit * 1_000_000 // 2000)
         limit = f"rate {rate_mbit}mbit burst {burst} latency {latency_ms}ms"

@@ -65,8 +65,8 @@ def hold(
     holder = subprocess.Popen(
         # Slave: what the machine mounts later is seen, ours stays inside.
         [
-            *f"ip netns exec {netns}".split(),
-            *"unshare --mount --uts --propagation slave".split(),
+            *("ip", "netns", "exec", netns),
+            *("unshare", "--mount", "--uts", "--propagation", "slave"),
             *("sh", "-ec", _script(netns, hostname, pairs)),
         ],
         stdin=subprocess.DEVNULL,
