@@ -249,11 +249,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class GpuDevice:
+    """A physical GPU.
+
+    :ivar address: PCI address, "0000:3b:00.0"
+    :ivar name: as its driver tells it
+    """
+
+    address: str
+    name: str
+
+
+@dataclass(frozen=True)
 class HostFacts:
     """What other hosts and the scheduler learn of this one.
 
     :ivar version: of this package
+    :ivar nova_release: 34 for Nova 34.x; None: one that we do not steer
     """
 
     version: str
     nova_release: int | None = None
+    gpus: tuple[GpuDevice, ...] = ()

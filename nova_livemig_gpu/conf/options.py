@@ -27,6 +27,7 @@ class Options:
     image_properties: tuple[str, ...]
     poll_interval_ms: int
     switchover_overhead_ms: int
+    hooks: tuple[str, ...]
     state_dir: str
     max_records: int
     audit_log: str
@@ -41,7 +42,8 @@ def load(conf: cfg.ConfigOpts) -> Options:
     values: dict[str, Any] = {}
     for name in Options.__dataclass_fields__:
         values[name] = _value(group, name)
-    values["image_properties"] = tuple(values["image_properties"])
+    for name in ("image_properties", "hooks"):
+        values[name] = tuple(values[name])
     for name in values["image_properties"]:
         if name not in SETTING_NAMES:
             raise exception.InvalidOption(

@@ -118,9 +118,7 @@ class AdaptivePolicy(Policy):
     def decide(self, progress: Progress) -> Decision | None:
         if progress.postcopy or progress.forced or progress.aborting:
             return None
-        late = at_deadline(
-            self.budget, progress, self._can_postcopy(progress)
-        )
+        late = at_deadline(self.budget, progress, self._can_postcopy(progress))
         if late is not None or not progress.pass_ended:
             return late
         view = self._view(progress)
@@ -154,9 +152,7 @@ class AdaptivePolicy(Policy):
         return _View(
             left,
             rate,
-            precopy.predict(
-                progress.curve(), left, rate, self.limit_max_ms
-            ),
+            precopy.predict(progress.curve(), left, rate, self.limit_max_ms),
             precopy.postcopy_s(left, rate),
         )
 
@@ -271,9 +267,7 @@ class AdaptivePolicy(Policy):
 
 def _limit_max_ms(budget: Budget, around: Surroundings) -> int:
     free = budget.max_downtime_ms - around.overhead_ms
-    return min(
-        max(int(free), _LEAST_LIMIT_MS), budget.max_downtime_ms
-    )
+    return min(max(int(free), _LEAST_LIMIT_MS), budget.max_downtime_ms)
 
 
 def _mib(value: float) -> str:

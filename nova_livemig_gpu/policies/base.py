@@ -11,13 +11,13 @@ the flavor extra spec ``livemig_gpu:policy``.
 
 import abc
 
-from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.model import (
     Budget,
     Decision,
     StartPlan,
     Surroundings,
 )
+from nova_livemig_gpu.policies.progress import Progress
 
 _BITS = 8
 _MIB = 2**20

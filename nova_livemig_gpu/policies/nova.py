@@ -1,8 +1,8 @@
 """``nova``: no steering; Nova's flags, staircase and timeout as they are."""
 
-from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.model import Decision, StartPlan
 from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
+from nova_livemig_gpu.policies.progress import Progress
 
 
 class NovaPolicy(Policy):

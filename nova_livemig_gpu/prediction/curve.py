@@ -7,6 +7,7 @@ the line through the last two, up to the ceiling (all non-zero memory).
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
 from nova_livemig_gpu.exception import InvalidCurve
 from nova_livemig_gpu.model import CurvePoint, DirtyCurve
@@ -74,7 +75,7 @@ def dirty_bytes(curve: DirtyCurve, period_s: float) -> float:
 def _segment(
     points: tuple[CurvePoint, ...], period_s: float
 ) -> tuple[CurvePoint, CurvePoint]:
-    for low, high in zip(points, points[1:], strict=False):
+    for low, high in pairwise(points):
         if period_s <= high.period_s:
             return low, high
     return points[-2], points[-1]

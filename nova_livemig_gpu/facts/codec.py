@@ -1,0 +1,34 @@
+"""HostFacts <-> the ``stats`` of a compute node.
+
+Nova keeps ``stats`` as flat strings: a nested value breaks its resource
+update. So the facts are one compact JSON text under one key. A version that
+is not known, and anything that cannot be read, is unknown: None.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from nova_livemig_gpu.model import GpuDevice, HostFacts
+
+KEY = "livemig_gpu"
+VERSION = 1
+
+
+def encode(facts: HostFacts) -> dict[str, str]:
+    """Return what to merge into ``stats``."""
+    body = {"v": VERSION, **asdict(facts)}
+    return {KEY: json.dumps(body, separators=(",", ":"), sort_keys=True)}
+
+
+def decode(stats: Mapping[str, Any]) -> HostFacts | None:
+    """Return the facts found in ``stats``; None where there are none."""
+    try:
+        body = json.loads(stats[KEY])
+        if body.pop("v") != VERSION:
+            return None
+        gpus = tuple(GpuDevice(**gpu) for gpu in body.pop("gpus"))
+        return HostFacts(gpus=gpus, **body)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return None

@@ -1,0 +1,44 @@
+"""Chooses the GPU backend of this host, through stevedore."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from oslo_log import log as logging
+from stevedore import extension
+
+from nova_livemig_gpu.exception import PluginNotMine
+from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.gpu.null import NullBackend
+
+LOG = logging.getLogger(__name__)
+
+NAMESPACE = "nova_livemig_gpu.gpu_backends"
+
+
+def load() -> GpuBackend:
+    """Return the best backend for this host; one without GPUs at worst."""
+
+    def failed(manager: Any, entry_point: Any, error: Exception) -> None:
+        LOG.warning("GPU backend %s left out: %s", entry_point.name, error)
+
+    found = extension.ExtensionManager(
+        NAMESPACE, invoke_on_load=True, on_load_failure_callback=failed
+    )
+    return best((each.name, each.obj) for each in found)
+
+
+def best(backends: Iterable[tuple[str, GpuBackend]]) -> GpuBackend:
+    """Return the backend with the highest score; of equals the first."""
+    top: tuple[int, GpuBackend] = (0, NullBackend())
+    for name, backend in backends:
+        try:
+            score = backend.score()
+        except PluginNotMine as exc:
+            LOG.debug("%s", exc)
+            continue
+        except Exception:
+            LOG.exception("GPU backend %s failed and is left out", name)
+            continue
+        if score > top[0]:
+            top = (score, backend)
+    return top[1]

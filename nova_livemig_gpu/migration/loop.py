@@ -1,0 +1,211 @@
+"""The loop that steers one migration. The only place with a clock.
+
+Every ``poll_interval_ms`` the job is looked at; the sample advances the
+:class:`~nova_livemig_gpu.policies.progress.Progress`; the policy decides;
+the job is told. When the pass is expected to end sooner than the next look,
+the loop looks then, at most every 50 ms, so that what a policy decides at
+the end of a pass happens within a fraction of a second.
+
+The loop ends when the job has. Whatever goes wrong in here is raised: the
+driver hands the migration to Nova's own monitor then.
+"""
+
+import abc
+import time
+from dataclasses import replace
+
+from oslo_log import log as logging
+
+from nova_livemig_gpu.exception import LiveMigrationError
+from nova_livemig_gpu.migration.record import Record
+from nova_livemig_gpu.model import (
+    Action,
+    ActionKind,
+    Decision,
+    JobState,
+    Sample,
+    StartPlan,
+)
+from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.policies.progress import Progress
+
+LOG = logging.getLogger(__name__)
+
+_LEAST_WAIT_S = 0.05
+_ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+
+class JobRefused(LiveMigrationError):
+    """libvirt or QEMU did not do what it was asked for."""
+
+    code = "livemig_gpu.job.refused"
+    msg_fmt = "%(what)s was refused: %(reason)s"
+
+
+class Clock:
+    """Monotonic time. Tests give a fake one."""
+
+    def now(self) -> float:
+        """Seconds from some fixed moment."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; cooperative where Nova runs with eventlet."""
+        time.sleep(seconds)
+
+
+class Job(abc.ABC):
+    """A running migration, as the loop needs it."""
+
+    @abc.abstractmethod
+    def sample(self, t_s: float) -> Sample:
+        """Look at the job. ``state`` is final when the job has ended."""
+
+    @abc.abstractmethod
+    def set_max_downtime(self, limit_ms: int) -> None:
+        """:raises JobRefused:"""
+
+    @abc.abstractmethod
+    def start_postcopy(self) -> None:
+        """:raises JobRefused:"""
+
+    @abc.abstractmethod
+    def force_complete(self) -> None:
+        """Queue what the API's force-complete does."""
+
+    @abc.abstractmethod
+    def abort(self) -> None:
+        """:raises JobRefused:"""
+
+    @abc.abstractmethod
+    def attend(self, progress: Progress) -> Progress:
+        """Do what the operator asked for meanwhile and save Nova's
+        progress; called with every sample of a running job."""
+
+
+class SteeringLoop:
+    """Runs one migration to its end."""
+
+    def __init__(
+        self,
+        job: Job,
+        policy: Policy,
+        plan: StartPlan,
+        record: Record,
+        clock: Clock,
+        poll_s: float,
+        server: str,
+    ) -> None:
+        """:param server: UUID, for the log"""
+        self._server = server
+        self._job = job
+        self._policy = policy
+        self._plan = plan
+        self._record = record
+        self._clock = clock
+        self._poll_s = poll_s
+
+    def run(self) -> Progress:
+        """Steer until the job has ended.
+
+        :returns: the last progress; its sample's state is final
+        """
+        start = self._clock.now()
+        progress = Progress()
+        while True:
+            sample = self._job.sample(self._clock.now() - start)
+            progress = progress.advance(sample)
+            if sample.state in _ENDED:
+                return progress
+            if sample.state is JobState.RUNNING:
+                self._record.sample(sample)
+                progress = self._steer(progress)
+            self._clock.sleep(self._wait_s(progress))
+
+    def _steer(self, progress: Progress) -> Progress:
+        if progress.limit_ms is None:
+            progress = self._first_limit(progress)
+        progress = self._job.attend(progress)
+        decision = self._policy.decide(progress)
+        if decision is None:
+            return progress
+        return self._act(decision, progress)
+
+    def _first_limit(self, progress: Progress) -> Progress:
+        if self._plan.max_downtime_ms is None:
+            return progress
+        return self._act(
+            Decision(
+                Action(ActionKind.SET_DOWNTIME, self._plan.max_downtime_ms),
+                code="first_limit",
+                reason="limit from the start",
+            ),
+            progress,
+        )
+
+    def _act(self, decision: Decision, progress: Progress) -> Progress:
+        kind, value = decision.action.kind, decision.action.value
+        LOG.info(
+            "Live migration after %.1f s: %s%s (%s): %s",
+            progress.elapsed_s,
+            kind.value,
+            "" if value is None else f" {value}",
+            decision.code,
+            decision.reason,
+            instance_uuid=self._server,
+        )
+        try:
+            progress = self._carry_out(decision.action, progress)
+        except JobRefused as exc:
+            LOG.warning("%s", exc, instance_uuid=self._server)
+            self._record.decided(progress.elapsed_s, decision, str(exc))
+            return _after_refusal(decision.action, progress)
+        self._record.decided(progress.elapsed_s, decision)
+        return progress
+
+    def _carry_out(self, action: Action, progress: Progress) -> Progress:
+        match action.kind:
+            case ActionKind.SET_DOWNTIME:
+                assert action.value is not None
+                self._job.set_max_downtime(action.value)
+                return _limited(progress, action.value)
+            case ActionKind.START_POSTCOPY:
+                self._job.start_postcopy()
+                return replace(progress, postcopy=True)
+            case ActionKind.FORCE_COMPLETE:
+                self._job.force_complete()
+                return self._job.attend(progress)
+            case ActionKind.ABORT:
+                self._job.abort()
+                return replace(progress, aborting=True)
+
+    def _wait_s(self, progress: Progress) -> float:
+        """Seconds until the next look."""
+        sample = progress.sample
+        if sample is None or not progress.flowing or progress.postcopy:
+            return self._poll_s
+        rate = progress.bandwidth_bps()
+        if rate is None or sample.remaining_bytes is None:
+            return self._poll_s
+        left_s = sample.remaining_bytes / rate
+        return min(max(left_s, _LEAST_WAIT_S), self._poll_s)
+
+
+def _limited(progress: Progress, limit_ms: int) -> Progress:
+    return replace(
+        progress, limit_ms=limit_ms, limit_pass=len(progress.passes)
+    )
+
+
+def _after_refusal(action: Action, progress: Progress) -> Progress:
+    """A refused action is not tried again with every sample."""
+    match action.kind:
+        case ActionKind.SET_DOWNTIME:
+            assert action.value is not None
+            return _limited(progress, action.value)
+        case ActionKind.START_POSTCOPY:
+            return replace(progress, postcopy_failed=True)
+        case ActionKind.FORCE_COMPLETE:
+            return replace(progress, forced=True)
+        case ActionKind.ABORT:
+            return replace(progress, aborting=True)

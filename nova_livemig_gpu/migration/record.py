@@ -1,0 +1,198 @@
+"""The record of one migration: what was seen, decided and got.
+
+One JSON file for each migration under ``<state_dir>/records``, named by the
+migration's UUID, written whole when it starts, when something is decided
+and when it ends. A crash leaves the last of these. Losing records costs
+accuracy of later predictions, nothing else, so nothing here raises.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from oslo_log import log as logging
+
+from nova_livemig_gpu.model import (
+    Budget,
+    Decision,
+    Outcome,
+    Sample,
+    StartPlan,
+)
+
+LOG = logging.getLogger(__name__)
+
+FORMAT = 1
+#: More samples than this are thinned to every second one.
+MOST_SAMPLES = 2000
+_SAMPLE_FIELDS = (
+    "t_s",
+    "iteration",
+    "processed_bytes",
+    "remaining_bytes",
+    "memory_bps",
+    "dirty_bps",
+    "throttle_percent",
+    "downtime_ms",
+    "vfio_bytes",
+    "disk_remaining_bytes",
+)
+
+
+class Record:
+    """Collects what one migration shows. Times are the loop's, seconds."""
+
+    def __init__(self, path: Path | None, head: dict[str, Any]) -> None:
+        """:param path: the file; None: the record is kept in memory only
+
+        :param head: who, what, from, to, when; JSON values
+        """
+        self._path = path
+        self._head = {"format": FORMAT, **head}
+        self._columns: dict[str, list[Any]] = {f: [] for f in _SAMPLE_FIELDS}
+        self._keep_every = 1
+        self._seen = 0
+        self.decisions: list[dict[str, Any]] = []
+        self.outcome: Outcome | None = None
+
+    def planned(self, budget: Budget, plan: StartPlan) -> None:
+        """Note the settings and what was fixed at the start."""
+        self._head["budget"] = _plain(asdict(budget))
+        self._head["plan"] = _plain(asdict(plan))
+        self.write()
+
+    def note(self, **facts: Any) -> None:
+        """Note further facts beside the head."""
+        self._head.update(facts)
+
+    def sample(self, sample: Sample) -> None:
+        """Keep a sample, thinned where there are many."""
+        self._seen += 1
+        if self._seen % self._keep_every:
+            return
+        for name, column in self._columns.items():
+            column.append(getattr(sample, name))
+        if len(self._columns["t_s"]) >= MOST_SAMPLES:
+            for column in self._columns.values():
+                del column[1::2]
+            self._keep_every *= 2
+
+    def decided(
+        self, t_s: float, decision: Decision, refused: str | None = None
+    ) -> None:
+        """Note a decision, and why it could not be carried out if so."""
+        self.decisions.append(
+            {
+                "t_s": round(t_s, 3),
+                "action": decision.action.kind.value,
+                "value": decision.action.value,
+                "code": decision.code,
+                "reason": decision.reason,
+                "numbers": dict(decision.numbers),
+                "refused": refused,
+            }
+        )
+        self.write()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Note how it ended."""
+        self.outcome = outcome
+        self.write()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
+        return {
+            **self._head,
+            "decisions": self.decisions,
+            "outcome": self.outcome and _plain(asdict(self.outcome)),
+            "samples": self._columns,
+        }
+
+    def write(self) -> None:
+        """Write the file, whole or not at all."""
+        if self._path is None:
+            return
+        try:
+            _replace(self._path, json.dumps(self.as_dict()))
+        except (OSError, ValueError, TypeError) as exc:
+            LOG.warning(
+                "Cannot write the migration record %s: %s. Check "
+                "[livemig_gpu] state_dir.",
+                self._path,
+                exc,
+            )
+            self._path = None
+
+
+class Records:
+    """The records of this host."""
+
+    def __init__(self, state_dir: str, most: int) -> None:
+        """:param most: how many are kept"""
+        self._dir = Path(state_dir) / "records"
+        self._most = most
+
+    def create(self, migration_uuid: str, head: dict[str, Any]) -> Record:
+        """Return a new record; in memory only where no file can be had."""
+        try:
+            self._dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._prune()
+        except OSError as exc:
+            LOG.warning(
+                "Migration records are not kept: %s. Check [livemig_gpu] "
+                "state_dir.",
+                exc,
+            )
+            return Record(None, head)
+        return Record(self._dir / f"{migration_uuid}.json", head)
+
+    def latest(self, count: int) -> Iterator[dict[str, Any]]:
+        """Yield the newest records, newest first; unreadable ones are not
+        there."""
+        for path in reversed(self._files()[-count:]):
+            with contextlib.suppress(OSError, ValueError):
+                found = json.loads(path.read_text())
+                if isinstance(found, dict) and found.get("format") == FORMAT:
+                    yield found
+
+    def _files(self) -> list[Path]:
+        def age(path: Path) -> float:
+            try:
+                return path.stat().st_mtime
+            except OSError:
+                return 0.0
+
+        return sorted(self._dir.glob("*.json"), key=age)
+
+    def _prune(self) -> None:
+        for path in self._files()[: -self._most + 1 or None]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".record-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise

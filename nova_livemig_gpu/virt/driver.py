@@ -1,0 +1,163 @@
+"""``compute_driver = livemig_gpu.LibvirtDriver``.
+
+Nova's libvirt driver with its live migrations steered. What is relied on of
+Nova stands in each method; tests/unit/virt/test_signatures.py compares it
+with every supported release.
+"""
+
+from typing import Any
+
+from nova.virt.libvirt import driver as libvirt_driver
+
+from nova_livemig_gpu.migration.loop import Clock
+from nova_livemig_gpu.virt.job import NovaJob
+from nova_livemig_gpu.virt.session import Session
+from nova_livemig_gpu.virt.steering import Steering
+
+
+class LibvirtDriver(libvirt_driver.LibvirtDriver):
+    """Nova's driver; a migration without a session is Nova's alone."""
+
+    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        super().__init__(virtapi, read_only)
+        self._steering = Steering(self)
+
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        data: dict[str, Any] = super().get_available_resource(nodename)
+        # Nova 31.0.0 has no such key, later ones put the uptime there.
+        data.setdefault("stats", {}).update(self._steering.stats())
+        return data
+
+    def _live_migration(
+        self,
+        context: Any,
+        instance: Any,
+        dest: str,
+        post_method: Any,
+        recover_method: Any,
+        block_migration: bool,
+        migrate_data: Any,
+    ) -> None:
+        """Wraps operation thread and monitor of one migration."""
+        session = self._steering.begin(context, instance, dest, migrate_data)
+        raised: Exception | None = None
+        try:
+            super()._live_migration(
+                context,
+                instance,
+                dest,
+                session.noting(post_method) if session else post_method,
+                recover_method,
+                block_migration,
+                migrate_data,
+            )
+        except Exception as exc:
+            raised = exc
+            raise
+        finally:
+            if session is not None:
+                self._steering.end(context, session, raised)
+
+    def _live_migration_operation(
+        self,
+        context: Any,
+        instance: Any,
+        dest: str,
+        block_migration: bool,
+        migrate_data: Any,
+        guest: Any,
+        device_names: list[str],
+    ) -> None:
+        """Runs in a thread of its own; calls ``guest.migrate``."""
+        session = self._steering.find(instance)
+        run = super()._live_migration_operation
+        if session is None:
+            run(
+                context,
+                instance,
+                dest,
+                block_migration,
+                migrate_data,
+                guest,
+                device_names,
+            )
+            return
+        with session.operation():
+            run(
+                context,
+                instance,
+                dest,
+                block_migration,
+                migrate_data,
+                session.planned(guest),
+                device_names,
+            )
+
+    def _live_migration_monitor(
+        self,
+        context: Any,
+        instance: Any,
+        guest: Any,
+        dest: str,
+        post_method: Any,
+        recover_method: Any,
+        block_migration: bool,
+        migrate_data: Any,
+        finished: Any,
+        disk_paths: list[str],
+    ) -> None:
+        """Steers, then lets Nova's monitor conclude.
+
+        Nova's monitor is given a job that has ended: it calls the post or
+        recover method and clears ``active_migrations`` as ever. After a
+        fault of ours it is given the running job.
+        """
+        session = self._steering.find(instance)
+        conclude = super()._live_migration_monitor
+        if session is None:
+            shown = guest
+        else:
+            shown = self._steer(
+                session, guest, migrate_data, finished, disk_paths
+            )
+        try:
+            conclude(
+                context,
+                instance,
+                shown,
+                dest,
+                post_method,
+                recover_method,
+                block_migration,
+                migrate_data,
+                finished,
+                disk_paths,
+            )
+        finally:
+            if session is not None:
+                session.recover(self._host, guest)
+        if session is not None:
+            self._steering.surface_operation_error(session)
+
+    def _steer(
+        self,
+        session: Session,
+        guest: Any,
+        migrate_data: Any,
+        finished: Any,
+        disk_paths: list[str],
+    ) -> Any:
+        def job(current: Session) -> NovaJob:
+            return self._steering.job(
+                current,
+                guest,
+                migrate_data.migration,
+                finished,
+                self._live_migration_data_gb(instance, disk_paths),
+            )
+
+        instance = session.instance
+        shown = session.steer(job, guest, Clock())
+        if session.failed:
+            session.recover(self._host, guest)
+        return shown

@@ -1,0 +1,39 @@
+"""What libvirt's errors mean for a migration.
+
+Errors are told apart by their code, not their class: Nova's own tests bring
+their own ``libvirtError``.
+"""
+
+import libvirt
+
+
+def code(error: BaseException) -> int | None:
+    """Return libvirt's error code; None for any other error."""
+    get = getattr(error, "get_error_code", None)
+    return get() if callable(get) else None
+
+
+def domain_gone(error: BaseException) -> bool:
+    """The domain has left this host (``Guest.get_job_info`` in Nova)."""
+    return code(error) in (
+        libvirt.VIR_ERR_NO_DOMAIN,
+        libvirt.VIR_ERR_OPERATION_INVALID,
+    )
+
+
+def job_in_between(error: BaseException) -> bool:
+    """libvirt has a job without statistics yet (``Guest.get_job_info``)."""
+    return code(
+        error
+    ) == libvirt.VIR_ERR_INTERNAL_ERROR and "no RAM info was set" in str(error)
+
+
+def aborted(error: BaseException | None) -> bool:
+    """Somebody asked for the job to be given up."""
+    if error is None:
+        return False
+    return code(
+        error
+    ) == libvirt.VIR_ERR_OPERATION_ABORTED or "canceled by client" in str(
+        error
+    )

@@ -1,0 +1,165 @@
+"""The running migration of a Nova instance, for the loop."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import libvirt
+from nova.virt.libvirt import migration as libvirt_migrate
+from oslo_log import log as logging
+
+from nova_livemig_gpu.migration.loop import Job, JobRefused
+from nova_livemig_gpu.model import JobState, Sample, StartPlan
+from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.virt import errors
+from nova_livemig_gpu.virt.stats import job_type, to_sample
+
+LOG = logging.getLogger(__name__)
+
+_POSTCOPY = "running (post-copy)"
+_INFO_EVERY_S = 30.0
+#: How long an ended job waits for its operation thread, which knows why.
+_GRACE_S = 10.0
+
+
+class NovaJob(Job):
+    """See :class:`nova_livemig_gpu.migration.loop.Job`.
+
+    Stands where ``LibvirtDriver._live_migration_monitor`` stands in Nova
+    and does with each look what that does: run queued tasks, save progress.
+    """
+
+    def __init__(
+        self,
+        driver: Any,
+        guest: Any,
+        instance: Any,
+        migration: Any,
+        plan: StartPlan,
+        finished: Callable[[], bool],
+        on_failure: deque[str],
+        save_every_s: float,
+    ) -> None:
+        """:param finished: whether the operation thread has ended
+
+        :param on_failure: receives what is to be undone if it fails
+        """
+        self._driver = driver
+        self._guest = guest
+        self._instance = instance
+        self._migration = migration
+        self._plan = plan
+        self._finished = finished
+        self._save_every_s = save_every_s
+        self._saved_s: float | None = None
+        self._info_s = 0.0
+        self._ended_s: float | None = None
+        self.aborted = False
+        self.on_failure = on_failure
+
+    def sample(self, t_s: float) -> Sample:
+        sample = to_sample(self._stats(), t_s)
+        if sample.state is JobState.RUNNING:
+            return sample
+        if self._finished():
+            if sample.state is JobState.NONE:
+                return replace(sample, state=self._untangle())
+            return sample
+        if sample.state is JobState.NONE:
+            return sample
+        self._ended_s = t_s if self._ended_s is None else self._ended_s
+        if t_s - self._ended_s > _GRACE_S:
+            return sample
+        return replace(sample, state=JobState.NONE)
+
+    def _stats(self) -> Mapping[str, Any]:
+        try:
+            stats: Mapping[str, Any] = self._guest._domain.jobStats()
+            return stats
+        except Exception as exc:
+            # As Guest.get_job_info: the domain has gone, or the job is
+            # between two states. The operation thread tells which.
+            if errors.domain_gone(exc) or errors.job_in_between(exc):
+                return {"type": libvirt.VIR_DOMAIN_JOB_NONE}
+            raise
+
+    def _untangle(self) -> JobState:
+        found = libvirt_migrate.find_job_type(self._guest, self._instance)
+        if found == job_type(JobState.COMPLETED):
+            return JobState.COMPLETED
+        return JobState.FAILED
+
+    def set_max_downtime(self, limit_ms: int) -> None:
+        self._ask(
+            f"downtime limit {limit_ms} ms",
+            self._guest.migrate_configure_max_downtime,
+            limit_ms,
+        )
+
+    def start_postcopy(self) -> None:
+        libvirt_migrate.trigger_postcopy_switch(
+            self._guest, self._instance, self._migration
+        )
+        if self._migration.status != _POSTCOPY:
+            raise JobRefused(what="post-copy", reason="see the warning above")
+
+    def force_complete(self) -> None:
+        self._ask(
+            "force-complete",
+            self._driver.live_migration_force_complete,
+            self._instance,
+        )
+
+    def abort(self) -> None:
+        self._ask("abort", self._guest.abort_job)
+        self.aborted = True
+
+    def _ask(self, what: str, call: Callable[..., Any], *args: Any) -> None:
+        try:
+            call(*args)
+        except Exception as exc:
+            raise JobRefused(what=what, reason=str(exc)) from exc
+
+    def attend(self, progress: Progress) -> Progress:
+        libvirt_migrate.run_tasks(
+            self._guest,
+            self._instance,
+            self._driver.active_migrations,
+            self.on_failure,
+            self._migration,
+            self._plan.postcopy,
+        )
+        self._save(progress)
+        return replace(
+            progress,
+            postcopy=self._migration.status == _POSTCOPY,
+            forced=progress.forced or bool(self.on_failure),
+        )
+
+    def _save(self, progress: Progress) -> None:
+        now_s = progress.elapsed_s
+        due = self._saved_s is None or (
+            now_s - self._saved_s >= self._save_every_s
+        )
+        if not due:
+            return
+        self._saved_s = now_s
+        info = self._guest.get_job_info()
+        remaining = 100
+        if info.memory_total:
+            remaining = round(info.memory_remaining * 100 / info.memory_total)
+        libvirt_migrate.save_stats(
+            self._instance, self._migration, info, remaining
+        )
+        log = LOG.debug
+        if now_s - self._info_s >= _INFO_EVERY_S:
+            self._info_s = now_s
+            log = LOG.info
+        log(
+            "Migration running for %d secs, memory %d%% remaining, pass %s",
+            now_s,
+            remaining,
+            len(progress.passes) + 1,
+            instance=self._instance,
+        )

@@ -1,0 +1,37 @@
+"""Whether a server can be switched to post-copy at all."""
+
+import re
+from typing import Any
+
+import libvirt
+from nova.compute import vm_states
+
+_PARALLEL_POSTCOPY_QEMU = (10, 1, 0)
+_HOSTDEV = re.compile(r"<hostdev\b")
+
+
+def obstacle(
+    driver: Any, instance: Any, guest: Any, flags: int, file_backed: bool
+) -> str | None:
+    """Return why not, or None where nothing is known against it.
+
+    :param flags: ``VIR_MIGRATE_*`` that Nova would use
+    :param file_backed: ``[libvirt] file_backed_memory`` is set
+    """
+    if instance.vm_state == vm_states.PAUSED:
+        return "the server is paused"
+    if driver._get_vpmems(instance):
+        return "the server has persistent memory"
+    if _HOSTDEV.search(guest.get_xml_desc()):
+        return "the server has a VFIO device"
+    if flags & libvirt.VIR_MIGRATE_TUNNELLED:
+        return "live_migration_tunnelled is on"
+    if file_backed:
+        return "file_backed_memory is on"
+    if flags & libvirt.VIR_MIGRATE_PARALLEL and not _parallel(driver._host):
+        return "live_migration_parallel_connections needs QEMU 10.1 for it"
+    return None
+
+
+def _parallel(host: Any) -> bool:
+    return bool(host.has_min_version(hv_ver=_PARALLEL_POSTCOPY_QEMU))

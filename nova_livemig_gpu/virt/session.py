@@ -1,0 +1,200 @@
+"""One live migration of this host, from its start to its report."""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nova.virt.libvirt import migration as libvirt_migrate
+from oslo_log import log as logging
+
+from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
+from nova_livemig_gpu.migration.record import Record
+from nova_livemig_gpu.model import (
+    JobState,
+    Outcome,
+    Sample,
+    StartPlan,
+)
+from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.virt import errors
+from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.job import NovaJob
+from nova_livemig_gpu.virt.proxies import ConcludedGuest, PlannedGuest
+from nova_livemig_gpu.virt.stats import to_sample
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Session:
+    """State shared by operation thread and monitor of one migration.
+
+    :ivar plan: what is fixed at the start; None: as Nova has it
+    :ivar operation_error: what ``migrateToURI3`` ended with
+    :ivar posted: Nova went on to its post-migration step
+    :ivar steered_end: how the job ended, where our loop saw it
+    :ivar on_failure: what is to be undone when the migration fails
+    """
+
+    instance: Any
+    policy: Policy
+    plan: StartPlan | None
+    record: Record
+    completed: CompletedStats
+    poll_s: float
+    operation_error: Exception | None = None
+    posted: bool = False
+    aborted: bool = False
+    steered_end: Progress | None = None
+    on_failure: deque[str] = field(default_factory=deque)
+    hook_facts: dict[str, Any] = field(default_factory=dict)
+
+    def planned(self, guest: Any) -> Any:
+        """Return the guest that starts its migration as planned."""
+        if self.plan is None:
+            return guest
+        return PlannedGuest(guest, self.plan)
+
+    @contextlib.contextmanager
+    def operation(self) -> Iterator[None]:
+        """Keep what the operation raises.
+
+        The monitor finds out from the job how the migration ended. Nova 33
+        and 34 raise the operation's error again after the monitor has dealt
+        with it, which turns a server that runs well into ERROR.
+        """
+        try:
+            yield
+        except Exception as exc:
+            self.operation_error = exc
+
+    def noting(self, post_method: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap Nova's post method, to know that it was called."""
+
+        def post(*args: Any, **kwargs: Any) -> Any:
+            self.posted = True
+            return post_method(*args, **kwargs)
+
+        return post
+
+    def rescale_timeout(self, timeout_s: float) -> None:
+        """Take Nova's timeout once the size of the disks is known."""
+        budget = self.policy.budget
+        if budget.sources.get("timeout_s") == "nova":
+            self.policy = type(self.policy)(
+                replace(budget, timeout_s=timeout_s or None),
+                self.policy.around,
+            )
+
+    def steer(
+        self,
+        make_job: Callable[["Session"], NovaJob],
+        guest: Any,
+        clock: Clock,
+    ) -> Any:
+        """Run the loop; return the guest for Nova's monitor.
+
+        Nova's monitor concludes what our loop saw end. Where our loop
+        failed, it gets the plain guest and goes on with the migration.
+        """
+        if self.plan is None:
+            return guest
+        try:
+            job = make_job(self)
+            self.steered_end = SteeringLoop(
+                job,
+                self.policy,
+                self.plan,
+                self.record,
+                clock,
+                self.poll_s,
+                self.instance.uuid,
+            ).run()
+        except Exception as exc:
+            LOG.exception(
+                "Steering of this live migration failed. Nova's own monitor "
+                "goes on with it.",
+                instance=self.instance,
+            )
+            self.record.note(fell_back=f"{type(exc).__name__}: {exc}")
+            return guest
+        self.aborted = job.aborted
+        self.record.note(last_limit_ms=self.steered_end.limit_ms)
+        state = self._final_state(self.steered_end)
+        return ConcludedGuest(guest, state)
+
+    @property
+    def failed(self) -> bool:
+        """Our loop saw the job end, and it did not complete."""
+        end = self.steered_end
+        return bool(
+            end and end.sample and end.sample.state is not JobState.COMPLETED
+        )
+
+    def recover(self, host: Any, guest: Any) -> None:
+        """Resume a guest that was paused for a migration that failed."""
+        if self.posted:
+            return
+        libvirt_migrate.run_recover_tasks(
+            host, guest, self.instance, self.on_failure
+        )
+
+    def _final_state(self, end: Progress) -> JobState:
+        assert end.sample is not None
+        state = end.sample.state
+        if state is JobState.FAILED and self._was_aborted():
+            return JobState.CANCELLED
+        return state
+
+    def _was_aborted(self) -> bool:
+        return self.aborted or errors.aborted(self.operation_error)
+
+    def outcome(self, raised: Exception | None) -> Outcome:
+        """Return how it ended.
+
+        :param raised: what ``_live_migration`` of Nova ended with
+        """
+        final = self._final_sample()
+        state = JobState.COMPLETED if self.posted else JobState.FAILED
+        if not self.posted and self._was_aborted():
+            state = JobState.CANCELLED
+        outcome = Outcome(
+            state,
+            postcopy=bool(self.steered_end and self.steered_end.postcopy),
+        )
+        if final is not None:
+            outcome = replace(
+                outcome,
+                total_ms=final.elapsed_ms,
+                sent_bytes=final.processed_bytes,
+                passes=final.iteration,
+                throttle_percent=final.throttle_percent,
+                downtime_ms=final.downtime_ms,
+            )
+        if state is JobState.COMPLETED and raised is None:
+            return outcome
+        return replace(
+            outcome,
+            reason=self._reason(state, raised),
+            downtime_ms=None,
+        )
+
+    def _final_sample(self) -> Sample | None:
+        stats = self.completed.get()
+        if stats is not None:
+            return to_sample(stats, 0.0)
+        return None
+
+    def _reason(self, state: JobState, raised: Exception | None) -> str:
+        for decision in reversed(self.record.decisions):
+            if decision["action"] == "abort" and not decision["refused"]:
+                return f"{decision['reason']} ({decision['code']})"
+        if state is JobState.CANCELLED:
+            return "aborted on request"
+        error = self.operation_error or raised
+        if error is None:
+            return "unknown; see the log of nova-compute"
+        return str(error) or type(error).__name__

@@ -1,0 +1,283 @@
+"""Begins and ends the sessions of a driver."""
+
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import libvirt
+import nova.conf
+from nova import version as nova_version
+from oslo_log import log as logging
+
+from nova_livemig_gpu import conf, exception
+from nova_livemig_gpu.facts import codec, collect
+from nova_livemig_gpu.gpu import loader as gpu_loader
+from nova_livemig_gpu.migration import budget, hooks
+from nova_livemig_gpu.migration.overhead import overhead_ms
+from nova_livemig_gpu.migration.record import Records
+from nova_livemig_gpu.model import Budget, HostFacts, Outcome, Surroundings
+from nova_livemig_gpu.policies import loader
+from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.virt import postcopy, releases, report, settings
+from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.job import NovaJob
+from nova_livemig_gpu.virt.session import Session
+
+LOG = logging.getLogger(__name__)
+CONF = nova.conf.CONF
+
+_RECORDS_READ = 40
+
+
+class Steering:
+    """What the driver asks; one for each driver.
+
+    Nothing but the constructor raises: a migration for which no session can
+    be made is Nova's alone.
+    """
+
+    def __init__(self, driver: Any) -> None:
+        """:raises InvalidOption: an option is wrong; the service must stop"""
+        conf.register_opts(CONF)
+        options = conf.load(CONF)
+        _check_policy(options.policy)
+        self._driver = driver
+        self._sessions: dict[str, Session] = {}
+        self._hooks = hooks.load(options.hooks)
+        self.release = _release()
+        self.facts = _facts(self.release)
+
+    def stats(self) -> dict[str, str]:
+        """Return what is added to the compute node's ``stats``."""
+        return codec.encode(self.facts)
+
+    def find(self, instance: Any) -> Session | None:
+        """Return the session of a running migration."""
+        return self._sessions.get(instance.uuid)
+
+    def begin(
+        self, context: Any, instance: Any, dest: str, migrate_data: Any
+    ) -> Session | None:
+        """Begin a session; None: leave the migration to Nova."""
+        if self.release is None:
+            return None
+        try:
+            session = self._begin(context, instance, dest, migrate_data)
+        except Exception:
+            LOG.exception(
+                "This live migration cannot be steered and is left to Nova.",
+                instance=instance,
+            )
+            return None
+        self._sessions[instance.uuid] = session
+        report.started(context, instance, CONF.host)
+        return session
+
+    def _begin(
+        self, context: Any, instance: Any, dest: str, migrate_data: Any
+    ) -> Session:
+        options = conf.load(CONF)
+        records = Records(options.state_dir, options.max_records)
+        wanted = self._budget(options, context, instance)
+        guest = self._driver._host.get_guest(instance)
+        around = Surroundings(
+            overhead_ms=overhead_ms(
+                records.latest(_RECORDS_READ), options.switchover_overhead_ms
+            ),
+            no_postcopy=self._no_postcopy(instance, guest, migrate_data),
+        )
+        policy = _policy(wanted, options.policy, around, instance)
+        record = records.create(
+            migrate_data.migration.uuid,
+            _head(instance, dest, migrate_data.migration, around),
+        )
+        plan = policy.plan() if policy.steers else None
+        if plan is not None:
+            record.planned(policy.budget, plan)
+            LOG.info(
+                "Live migration to %s: policy %s, %s",
+                dest,
+                policy.budget.policy,
+                plan,
+                instance=instance,
+            )
+        completed = CompletedStats(
+            self._driver._host.get_connection(), instance.uuid
+        )
+        completed.listen()
+        facts = {
+            "server": instance.uuid,
+            "source": CONF.host,
+            "destination": dest,
+        }
+        failures = hooks.call(self._hooks, "before_start", facts)
+        if failures:
+            record.note(hook_failures=failures)
+        return Session(
+            instance,
+            policy,
+            plan,
+            record,
+            completed,
+            poll_s=options.poll_interval_ms / 1000,
+            hook_facts=facts,
+        )
+
+    def _budget(self, options: Any, context: Any, instance: Any) -> Budget:
+        return budget.resolve(
+            options,
+            settings.nova_defaults(CONF.libvirt, instance.flavor.memory_mb),
+            settings.extra_specs(context, instance),
+            settings.image_properties(instance),
+        )
+
+    def _no_postcopy(
+        self, instance: Any, guest: Any, migrate_data: Any
+    ) -> str | None:
+        flags = self._driver._get_migration_flags(migrate_data.block_migration)
+        return postcopy.obstacle(
+            self._driver,
+            instance,
+            guest,
+            flags,
+            file_backed=CONF.libvirt.file_backed_memory > 0,
+        )
+
+    def job(
+        self,
+        session: Session,
+        guest: Any,
+        migration: Any,
+        finished: Any,
+        data_gb: float,
+    ) -> NovaJob:
+        """Return the job of a session for its loop.
+
+        :param finished: tenth argument of ``_live_migration_monitor``
+        :param data_gb: memory and disks, GiB
+        """
+        release = self.release
+        assert release is not None and session.plan is not None
+        session.rescale_timeout(
+            int(CONF.libvirt.live_migration_completion_timeout * data_gb)
+        )
+        return NovaJob(
+            self._driver,
+            guest,
+            session.instance,
+            migration,
+            session.plan,
+            lambda: release.finished(finished),
+            session.on_failure,
+            # Nova 31 and 32 have no such option: every 5 s.
+            getattr(CONF.libvirt, "live_migration_monitor_interval", 5),
+        )
+
+    def surface_operation_error(self, session: Session) -> None:
+        """Raise what Nova would: an operation that failed although the
+        server has left this host."""
+        assert self.release is not None
+        error = session.operation_error
+        if session.posted and error and self.release.raises_operation_error:
+            raise error
+
+    def end(
+        self, context: Any, session: Session, raised: Exception | None
+    ) -> None:
+        """End a session: record and report. Never raises."""
+        self._sessions.pop(session.instance.uuid, None)
+        try:
+            session.completed.close()
+            outcome = session.outcome(raised)
+            report.ended(context, session.instance, outcome)
+            _log(session, outcome)
+            failures = hooks.call(
+                self._hooks, "ended", session.hook_facts, outcome
+            )
+            if failures:
+                session.record.note(hook_failures=failures)
+            session.record.note(ended_at=_now())
+            session.record.ended(outcome)
+        except Exception:
+            LOG.exception(
+                "The end of this live migration was not recorded.",
+                instance=session.instance,
+            )
+
+
+def _release() -> releases.Release | None:
+    try:
+        return releases.find(nova_version.version_string())
+    except exception.UnsupportedRelease as exc:
+        LOG.error("%s. Live migrations are left to Nova.", exc)
+        return None
+
+
+def _facts(release: releases.Release | None) -> HostFacts:
+    try:
+        own = version("nova-livemig-gpu")
+    except PackageNotFoundError:
+        own = "unknown"
+    return collect.collect(
+        own, release.number if release else None, gpu_loader.load()
+    )
+
+
+def _check_policy(name: str) -> None:
+    try:
+        loader.find(name)
+    except exception.PolicyNotFound as exc:
+        raise exception.InvalidOption(
+            option="policy", value=name, right=str(exc)
+        ) from exc
+
+
+def _policy(
+    wanted: Budget, default: str, around: Surroundings, instance: Any
+) -> Policy:
+    try:
+        found = loader.find(wanted.policy)
+    except exception.PolicyNotFound as exc:
+        LOG.warning("%s. Using %s.", exc, default, instance=instance)
+        found = loader.find(default)
+    return found(wanted, around)
+
+
+def _head(
+    instance: Any, dest: str, migration: Any, around: Surroundings
+) -> dict[str, Any]:
+    return {
+        "migration": migration.uuid,
+        "server": instance.uuid,
+        "source": CONF.host,
+        "destination": dest,
+        "started_at": _now(),
+        "overhead_ms": around.overhead_ms,
+        "memory_mb": instance.flavor.memory_mb,
+        "libvirt": libvirt.getVersion(),
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _log(session: Session, outcome: Outcome) -> None:
+    if outcome.reason is not None:
+        LOG.error(
+            "Live migration %s: %s",
+            outcome.state.value,
+            outcome.reason,
+            instance=session.instance,
+        )
+        return
+    LOG.info(
+        "Live migration completed: total %s ms, downtime %s ms, sent %s "
+        "bytes, passes %s, post-copy %s",
+        outcome.total_ms,
+        outcome.downtime_ms,
+        outcome.sent_bytes,
+        outcome.passes,
+        outcome.postcopy,
+        instance=session.instance,
+    )
