@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask RabbitMQ who listens: a service that consumes its queue is ready."""
 
-import amqp
+import amqp  # type: ignore[import-untyped]
 
 from livelab.cloud import inside
 from livelab.cloud.site import PORTS, Site

@@ -31,9 +31,12 @@ def sync_keystone(site: Site) -> None:
     _run(
         site,
         "keystone-bootstrap",
-        [*manage, "bootstrap", "--bootstrap-region-id", REGION]
-        + ["--bootstrap-admin-url", url, "--bootstrap-internal-url", url]
-        + ["--bootstrap-public-url", url],
+        [
+            *[*manage, "bootstrap", "--bootstrap-region-id", REGION],
+            *["--bootstrap-admin-url", url],
+            *["--bootstrap-internal-url", url],
+            *["--bootstrap-public-url", url],
+        ],
         {"OS_BOOTSTRAP_PASSWORD": site.password},
     )
 

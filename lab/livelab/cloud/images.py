@@ -5,7 +5,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-
 from livelab import guest
 from livelab.cloud.rest import Rest
 

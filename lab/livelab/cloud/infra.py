@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from livelab import command
-from livelab.cloud import sql
+from livelab.cloud import broker, sql
 from livelab.cloud.service import Service
 from livelab.cloud.site import DATABASES, PORTS, Site
 from livelab.daemons import Daemon, tcp_ready
@@ -19,6 +19,7 @@ default_user = lab
 default_pass = {password}
 log.console = true
 log.console.level = warning
+log.console.use_colors = false
 log.file = false
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 200MB
@@ -64,9 +65,11 @@ def install_mariadb(site: Site) -> None:
     if (data / "mysql").exists():
         return
     command.run(
-        ["mariadb-install-db", "--no-defaults", "--user=root"]
-        + [f"--datadir={data}", "--skip-test-db", "--cross-bootstrap"]
-        + ["--auth-root-authentication-method=socket"]
+        [
+            *["mariadb-install-db", "--no-defaults", "--user=root"],
+            *[f"--datadir={data}", "--skip-test-db", "--cross-bootstrap"],
+            "--auth-root-authentication-method=socket",
+        ]
     )
 
 
@@ -92,7 +95,13 @@ def rabbitmq(site: Site) -> Service:
             "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
         ),
     }
-    daemon = _listening(site, "rabbitmq", [RABBITMQ_SERVER], env)
+    daemon = Daemon(
+        site.controller,
+        "rabbitmq",
+        [RABBITMQ_SERVER],
+        env=env,
+        ready=lambda: broker.consumers(site, "none") == 0,
+    )
     return Service(daemon, (conf,))
 
 
@@ -100,20 +109,11 @@ def memcached(site: Site) -> Service:
     """Tokens and cells, cached."""
     argv = ["memcached", "-u", "root", "-m", "32"]
     argv += ["-l", site.controller.ip, "-p", str(PORTS["memcached"])]
-    return Service(_listening(site, "memcached", argv, {}))
-
-
-def _listening(
-    site: Site, name: str, argv: list[str], env: dict[str, str]
-) -> Daemon:
-    host = site.controller
-    return Daemon(
-        host,
-        name,
-        argv,
-        env=env,
-        ready=lambda: tcp_ready(host, host.ip, PORTS[name]),
+    host, port = site.controller, PORTS["memcached"]
+    daemon = Daemon(
+        host, "memcached", argv, ready=lambda: tcp_ready(host, host.ip, port)
     )
+    return Service(daemon)
 
 
 def _write_init(site: Site) -> Path:

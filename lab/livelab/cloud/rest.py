@@ -62,6 +62,9 @@ class Rest:
 
         try:
             answer = inside.call(self._site.controller, request)
+        except exceptions.HttpError as error:
+            said = error.response.text[:500] if error.response else ""
+            raise LabError(f"{method} {url}: {error} {said}") from error
         except exceptions.ClientException as error:
             raise LabError(f"{method} {url}: {error}") from error
         is_json = "json" in answer.headers.get("Content-Type", "")

@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import Any
 
-import pymysql
+import pymysql  # type: ignore[import-untyped]
 
 from livelab.cloud.site import Site
 from livelab.errors import LabError

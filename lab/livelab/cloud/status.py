@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from livelab.cloud import mode, services
@@ -15,6 +16,7 @@ from livelab.errors import LabError
 
 ERROR_MARKS = (" ERROR ", " CRITICAL ", "[ERROR]", "[error]", " error : ")
 TAIL_BYTES = 256 * 1024
+MAX_ERROR = 300
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,24 @@ def show(site: Site | None = None) -> bool:
         console.print("The cloud is down; lab/up starts it.")
         return False
     found = rows(site)
+    console.print(_table(found))
+    console.print(f"driver: {mode.load(site.state).driver}")
+    for row in found:
+        if row.last_error:
+            text = escape(f"{row.name}: {row.last_error}")
+            console.print(f"last error of {text}", overflow="ellipsis")
+    return all(row.state == "ready" for row in found)
+
+
+def _table(found: list[Row]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("service", "host", "pid", "state"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("last error", overflow="ellipsis", no_wrap=True)
     for row in found:
         color = "green" if row.state == "ready" else "red"
         state = f"[{color}]{row.state}[/]"
-        pid = str(row.pid or "-")
-        table.add_row(row.name, row.host, pid, state, row.last_error)
-    console.print(table)
-    console.print(f"driver: {mode.load(site.state).driver}")
-    return all(row.state == "ready" for row in found)
+        table.add_row(row.name, row.host, str(row.pid or "-"), state)
+    return table
 
 
 def _row(service: Service) -> Row:
@@ -81,5 +89,5 @@ def _last_error(log: Path) -> str:
         return ""
     for line in reversed(lines):
         if any(mark in line for mark in ERROR_MARKS):
-            return line.replace("[", r"\[")
+            return line[:MAX_ERROR]
     return ""

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a server's files are, as seen from the machine."""
+
+from pathlib import Path, PurePosixPath
+
+from livelab import mounts, paths
+from livelab.cloud import mode
+from livelab.cloud.site import Site
+
+NOVA = "/var/lib/nova"
+
+
+def instance_dir(site: Site, server_id: str, host: str) -> Path:
+    """The directory of one server: the hosts' shared one, or its host's."""
+    default = mode.load(site.state).options.get("DEFAULT", {})
+    inside = str(default.get("instances_path", mounts.INSTANCES))
+    if inside == mounts.INSTANCES:
+        return paths.instances_dir(site.state) / server_id
+    own = PurePosixPath(inside).relative_to(NOVA)
+    return site.network[host].dir / "nova" / own / server_id
