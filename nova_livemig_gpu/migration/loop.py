@@ -184,10 +184,9 @@ class SteeringLoop:
         sample = progress.sample
         if sample is None or not progress.flowing or progress.postcopy:
             return self._poll_s
-        rate = progress.bandwidth_bps()
-        if rate is None or sample.remaining_bytes is None:
+        left_s = progress.until_pass_end_s()
+        if left_s is None:
             return self._poll_s
-        left_s = sample.remaining_bytes / rate
         return min(max(left_s, _LEAST_WAIT_S), self._poll_s)
 
 

@@ -5,14 +5,18 @@ returns the next Progress. Policies see nothing else.
 
 The end of a pass is seen between two samples, as a rise of ``iteration``.
 Sample r1 (bytes left) at t1 is the last of the old pass, r2 at t2 the first
-of the new one, and p2 - p1 bytes were sent between them. The old pass was
-over after r1 of them, so
+of the new one, and h bytes of memory were handled between them (pages sent
+and zero pages, QEMU's ``normal`` and ``duplicate``). QEMU ends a pass when
+what is left fits into bandwidth B times limit L, so
 
-    end     = t1 + (t2 - t1) * min(1, r1 / (p2 - p1))
-    dirtied = r2 + max(0, (p2 - p1) - r1)
+    end     = t1 + (t2 - t1) * clamp((r1 - B * L) / h, 0, 1)
+    dirtied = max(0, r2 - r1 + h)
 
-Example: 10 MB left at 1.0 s, then at 1.25 s iteration + 1, 25 MB sent in
-between and 60 MB left: the pass ended at 1.1 s and found 75 MB dirty.
+Without page counts h is what was sent, and dirtied is r2 at least.
+
+Example: B * L is 10 MB; 20 MB left at 1.0 s, then at 1.25 s iteration + 1,
+25 MB handled in between and 60 MB left: the pass ended at 1.1 s and found
+65 MB dirty.
 """
 
 from dataclasses import dataclass, replace
@@ -97,17 +101,26 @@ class Progress:
         )
 
     def _next_pass(self, last: Sample, now: Sample) -> "Progress":
-        sent = (now.processed_bytes or 0) - (last.processed_bytes or 0)
-        left = last.remaining_bytes or 0
-        share = min(1.0, left / sent) if sent > 0 else 0.0
-        end_s = last.t_s + (now.t_s - last.t_s) * share
-        end_bytes = (last.processed_bytes or 0) + min(left, max(sent, 0))
+        handled = _handled_bytes(last, now)
+        left, after = last.remaining_bytes or 0, now.remaining_bytes or 0
+        share = 1.0
+        if handled > 0:
+            share = (left - self._fits_bytes()) / handled
+        end_s = last.t_s + (now.t_s - last.t_s) * min(max(share, 0.0), 1.0)
+        sent_before = last.processed_bytes or 0
+        sent_now = now.processed_bytes or 0
+        end_bytes = round(
+            sent_before + (sent_now - sent_before) * min(max(share, 0.0), 1.0)
+        )
+        dirtied = max(after - left + handled, 0)
+        if not _has_pages(last, now):
+            dirtied = max(dirtied, after)
         done = Pass(
             number=len(self.passes) + 1,
             start_s=self.pass_start_s,
             end_s=end_s,
             sent_bytes=max(end_bytes - self.pass_start_bytes, 0),
-            dirtied_bytes=(now.remaining_bytes or 0) + max(sent - left, 0),
+            dirtied_bytes=dirtied,
         )
         return replace(
             self,
@@ -118,6 +131,20 @@ class Progress:
             window=_window(self.window, now),
             pass_ended=True,
         )
+
+    def _fits_bytes(self) -> float:
+        """What QEMU lets the last pass be."""
+        return (self.bandwidth_bps() or 0.0) * (self.limit_ms or 0) / 1e3
+
+    def until_pass_end_s(self) -> float | None:
+        """Seconds that the running pass still needs; None: unknown."""
+        rate = self.bandwidth_bps()
+        if rate is None or not self.sample:
+            return None
+        if self.sample.remaining_bytes is None:
+            return None
+        left = self.sample.remaining_bytes - self._fits_bytes()
+        return max(left, 0.0) / rate
 
     def bandwidth_bps(self) -> float | None:
         """Sending rate, bytes/s; None: unknown.
@@ -161,6 +188,23 @@ class Progress:
                     CurvePoint(done.duration_s, float(done.dirtied_bytes))
                 )
         return curve.make(kept, self.memory_ceiling_bytes())
+
+
+def _has_pages(*samples: Sample) -> bool:
+    return all(
+        s.normal_pages is not None
+        and s.zero_pages is not None
+        and s.page_size_bytes is not None
+        for s in samples
+    )
+
+
+def _handled_bytes(last: Sample, now: Sample) -> int:
+    if not _has_pages(last, now):
+        return (now.processed_bytes or 0) - (last.processed_bytes or 0)
+    pages = (now.normal_pages or 0) + (now.zero_pages or 0)
+    pages -= (last.normal_pages or 0) + (last.zero_pages or 0)
+    return pages * (now.page_size_bytes or 0)
 
 
 def _rate(window: tuple[Sample, ...]) -> float | None:

@@ -1,0 +1,165 @@
+"""The loop and the adaptive law, against a simulated QEMU."""
+
+import pytest
+
+from nova_livemig_gpu.migration.loop import SteeringLoop
+from nova_livemig_gpu.migration.record import Record
+from nova_livemig_gpu.model import (
+    Budget,
+    Goal,
+    JobState,
+    OnTimeout,
+    Surroundings,
+)
+from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
+from tests.simulated import FakeClock, SimulatedJob
+
+
+def run(around=None, budget=None, **guest):
+    settings = {
+        "policy": "adaptive",
+        "max_downtime_ms": 300,
+        "timeout_s": 1600,
+        "on_timeout": OnTimeout.ABORT,
+        "postcopy": True,
+        "auto_converge": False,
+        "bandwidth_mbps": None,
+        "goal": Goal.FAST,
+        **(budget or {}),
+    }
+    clock = FakeClock()
+    job = SimulatedJob(clock, **guest)
+    policy = AdaptivePolicy(
+        Budget(**settings), around or Surroundings(overhead_ms=100)
+    )
+    record = Record(None, {})
+    end = SteeringLoop(
+        job, policy, policy.plan(), record, clock, 0.25, "server"
+    ).run()
+    return job, end, record, clock
+
+
+def codes(record):
+    return [decision["code"] for decision in record.decisions]
+
+
+def test_idle_guest_takes_one_pass_and_no_decision():
+    job, end, record, clock = run(rate=0)
+    assert end.sample.state is JobState.COMPLETED
+    assert codes(record) == ["first_limit"]
+    assert clock.t < 0.5 + 200 / 47.7 + 0.5
+
+
+def test_writing_guest_is_switched_at_the_end_of_the_first_pass():
+    job, end, record, clock = run()
+    assert codes(record) == ["first_limit", "postcopy_is_faster"]
+    assert job.iteration == 2
+    assert end.postcopy and end.sample.state is JobState.COMPLETED
+    assert clock.t == pytest.approx(0.5 + (200 + 128) / 47.7, rel=0.1)
+    switch = record.decisions[-1]["t_s"]
+    assert switch - end.passes[0].end_s < 0.5
+
+
+def test_limit_keeps_the_overhead_free():
+    job, end, _, _ = run(rate=5)
+    assert job.calls[0] == ("limit", 200)
+    assert job.downtime_ms <= 300
+
+
+def test_forbidden_postcopy_never_happens():
+    job, end, record, _ = run(budget={"postcopy": False})
+    assert not end.postcopy and end.sample.state is JobState.COMPLETED
+    assert codes(record) == ["first_limit"]
+
+
+def test_obstacle_overrides_permission():
+    around = Surroundings(overhead_ms=100, no_postcopy="has a vGPU")
+    job, end, record, _ = run(around=around)
+    assert not end.postcopy
+    assert end.sample.state is JobState.COMPLETED
+
+
+def test_hopeless_guest_is_given_up_with_numbers():
+    job, end, record, clock = run(budget={"postcopy": False}, rate=90)
+    assert end.sample.state is JobState.CANCELLED
+    assert codes(record) == ["first_limit", "cannot_converge"]
+    reason = record.decisions[-1]["reason"]
+    assert "MiB" in reason and "max_downtime_ms is 300" in reason
+    assert 30 < clock.t < 90
+
+
+def test_hopeless_guest_with_force_complete_waits_for_its_deadline():
+    job, end, record, clock = run(
+        budget={
+            "postcopy": False,
+            "timeout_s": 120,
+            "on_timeout": OnTimeout.FORCE_COMPLETE,
+        },
+        rate=90,
+    )
+    assert codes(record) == ["first_limit", "deadline"]
+    assert end.sample.state is JobState.COMPLETED and end.forced
+    assert 120 < clock.t < 125
+
+
+def test_hopeless_guest_that_may_continue_is_never_ended_by_us():
+    job, end, record, clock = run(
+        budget={
+            "postcopy": False,
+            "on_timeout": OnTimeout.CONTINUE,
+            "timeout_s": 10,
+        },
+        rate=90,
+        quiet_after_s=100,
+    )
+    assert codes(record) == ["first_limit"]
+    assert end.sample.state is JobState.COMPLETED
+
+
+def test_pauses_of_writing_are_waited_for():
+    """A burst shorter than the patience does not end the migration."""
+    job, end, record, _ = run(
+        budget={"postcopy": False}, rate=90, quiet_after_s=20
+    )
+    assert end.sample.state is JobState.COMPLETED
+
+
+def test_refused_postcopy_goes_on_with_precopy():
+    job, end, record, _ = run(refuse=("postcopy",))
+    assert record.decisions[1]["refused"]
+    assert [c for c, _ in job.calls].count("postcopy") == 1
+    assert end.sample.state is JobState.COMPLETED and not end.postcopy
+
+
+def test_deadline_with_refused_postcopy_aborts():
+    job, end, record, _ = run(
+        budget={"timeout_s": 3, "on_timeout": OnTimeout.POSTCOPY},
+        rate=90,
+        refuse=("postcopy",),
+    )
+    assert [c for c, _ in job.calls] == ["limit", "postcopy", "abort"]
+
+
+def test_gentle_raises_the_limit_once_to_the_floor():
+    """60 MiB/s over 8 MiB: passes stop shrinking at 8 MiB, 168 ms."""
+    job, end, record, _ = run(
+        budget={"postcopy": False, "goal": Goal.GENTLE},
+        rate=60,
+        working_set=8,
+    )
+    assert [c for c, v in job.calls] == ["limit", "limit"]
+    assert codes(record) == ["first_limit", "floor_reached"]
+    assert 168 <= job.calls[1][1] <= 200 + 10
+    assert job.downtime_ms <= 300
+
+
+def test_gentle_idle_guest_has_the_small_limit():
+    job, end, _, _ = run(budget={"goal": Goal.GENTLE}, rate=1)
+    assert job.calls == [("limit", 30)]
+
+
+def test_near_the_end_of_a_pass_the_loop_looks_more_often():
+    _, _, _, clock = run(rate=20, nonzero=205)
+    assert min(clock.sleeps) >= 0.05
+    assert max(clock.sleeps) <= 0.25
+    assert any(s < 0.25 for s in clock.sleeps)
