@@ -130,6 +130,7 @@ class Host:
 
         nsenter becomes the command, so the returned pid is its own.
         """
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             return subprocess.Popen(
                 [*self._enter(), *argv],
