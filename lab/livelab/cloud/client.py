@@ -68,7 +68,10 @@ class Client:
             if server.status == status and server.task_state is None:
                 return server
             if server.status == "ERROR":
-                raise LabError(f"server {server.name}: {server.fault}")
+                # The reason is written a little later than the status.
+                time.sleep(10 * POLL_S)
+                fault = self.server_show(server_id).fault
+                raise LabError(f"server {server.name}: ERROR: {fault}")
             if time.monotonic() > limit:
                 raise LabError(
                     f"server {server.name}: {server.status} "

@@ -4,7 +4,6 @@
 from livelab.cloud import conf, mode, services
 from livelab.cloud.ini import Sections
 from livelab.cloud.mode import Driver, Mode
-from livelab.cloud.service import Service
 from livelab.cloud.site import Site
 
 
@@ -30,12 +29,11 @@ def configure(
     controllers = services.nova_controllers(site)
     controllers.append(services.nova_api(site))
     changed = [service for service in controllers if service.stale()]
-    restart(changed + services.nova_computes(site))
-
-
-def restart(changed: list[Service]) -> None:
-    """Stop all of these at once, then start them, then wait for them."""
-    services.stop(changed)
-    for service in changed:
+    computes = services.nova_computes(site)
+    services.stop(changed + computes)
+    for service in changed + computes:
         service.ensure()
+    # First those that the computes wait for: if one of them does not come
+    # up, it is the one to hear about.
     services.wait(changed)
+    services.wait(computes)

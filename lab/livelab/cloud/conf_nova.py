@@ -10,9 +10,6 @@ from livelab.hosts import Host
 
 STOCK_DRIVER = "libvirt.LibvirtDriver"
 PLUGIN_DRIVER = "livemig_gpu.LibvirtDriver"
-# A hypervisor's own directory, at the same path on both: [DEFAULT]
-# instances_path set to this makes migrations copy disks.
-LOCAL_INSTANCES = "/var/lib/nova/local"
 
 
 def controller(site: Site, mode: Mode) -> Sections:
@@ -106,7 +103,6 @@ def _common(site: Site, mode: Mode) -> Sections:
         },
         "api": {"auth_strategy": "keystone"},
         "oslo_concurrency": {"lock_path": "/var/lib/nova/lock"},
-        "glance": {"api_servers": site.url("glance")},
         "placement": credentials(site, "placement"),
         "neutron": credentials(site, "neutron"),
         "service_user": {

@@ -6,8 +6,17 @@ from pathlib import Path, PurePosixPath
 from livelab import mounts, paths
 from livelab.cloud import mode
 from livelab.cloud.site import Site
+from livelab.hosts import Host
 
 NOVA = "/var/lib/nova"
+# A hypervisor's own directory, at the same path on both: with [DEFAULT]
+# instances_path set to this a migration has to copy disks.
+LOCAL_INSTANCES = f"{NOVA}/local"
+
+
+def make_local(host: Host) -> None:
+    """Make the host's own directory for instances."""
+    (host.dir / "nova" / "local").mkdir(exist_ok=True)
 
 
 def instance_dir(site: Site, server_id: str, host: str) -> Path:

@@ -19,8 +19,9 @@ default_user = lab
 default_pass = {password}
 log.console = true
 log.console.level = warning
-log.console.use_colors = false
+log.console.use_colors = off
 log.file = false
+log.channel.level = critical
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 200MB
 """
@@ -90,6 +91,7 @@ def rabbitmq(site: Site) -> Service:
         "RABBITMQ_ENABLED_PLUGINS_FILE": f"{lib}/enabled_plugins",
         "RABBITMQ_PID_FILE": f"{lib}/pid",
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "ERL_CRASH_DUMP": f"{lib}/crash.dump",
         # One scheduler that does not spin: two cores are all there is.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
             "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
@@ -100,7 +102,7 @@ def rabbitmq(site: Site) -> Service:
         "rabbitmq",
         [RABBITMQ_SERVER],
         env=env,
-        ready=lambda: broker.consumers(site, "none") == 0,
+        ready=lambda: broker.answers(site),
     )
     return Service(daemon, (conf,))
 

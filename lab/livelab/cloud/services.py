@@ -95,7 +95,7 @@ def everything(site: Site) -> list[Service]:
 
 def wait(services: Sequence[Service], timeout: float = 120) -> None:
     """Wait for all of them at once; the first that fails is raised."""
-    with ThreadPoolExecutor(len(services)) as pool:
+    with ThreadPoolExecutor(len(services) or 1) as pool:
         for done in [
             pool.submit(service.daemon.wait_ready, timeout)
             for service in services

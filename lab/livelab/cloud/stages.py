@@ -32,6 +32,7 @@ class Stages:
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         )
         self._begin = time.monotonic()
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What runs, what does not, and what it complained about last."""
 
-import os
+import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,8 +13,13 @@ from livelab.cloud.service import Service
 from livelab.cloud.site import Site
 from livelab.errors import LabError
 
-ERROR_MARKS = (" ERROR ", " CRITICAL ", "[ERROR]", "[error]", " error : ")
-TAIL_BYTES = 256 * 1024
+# When, a level in one of the services' ways, and then words: the blank
+# lines of a traceback do not count, its last line names the exception.
+ERROR = re.compile(
+    r"(?P<time>[-\d]+[ T][:\d]+).*?"
+    r"( ERROR [\w.]+| CRITICAL [\w.]+|\[ERROR\]|\[error\]|: error :)"
+    r"(?P<context> \[.*?\])*\s+(?P<text>\S.*)"
+)
 MAX_ERROR = 300
 
 
@@ -48,7 +52,7 @@ def show(site: Site | None = None) -> bool:
     for row in found:
         if row.last_error:
             text = escape(f"{row.name}: {row.last_error}")
-            console.print(f"last error of {text}", overflow="ellipsis")
+            console.print(f"last error of {text}")
     return all(row.state == "ready" for row in found)
 
 
@@ -69,7 +73,7 @@ def _row(service: Service) -> Row:
     pid = process.pid if process else None
     state = "stopped" if process is None else _state(service)
     host = daemon.host.name
-    return Row(service.name, host, pid, state, _last_error(daemon.log))
+    return Row(service.name, host, pid, state, _last_error(service.log_text()))
 
 
 def _state(service: Service) -> str:
@@ -80,14 +84,9 @@ def _state(service: Service) -> str:
         return "not ready"
 
 
-def _last_error(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES), os.SEEK_SET)
-            lines = file.read().decode(errors="replace").splitlines()
-    except FileNotFoundError:
-        return ""
-    for line in reversed(lines):
-        if any(mark in line for mark in ERROR_MARKS):
-            return line[:MAX_ERROR]
+def _last_error(text: str) -> str:
+    for line in reversed(text.splitlines()):
+        error = ERROR.match(line)
+        if error:
+            return f"{error['time']} {error['text']}"[:MAX_ERROR]
     return ""

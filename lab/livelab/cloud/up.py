@@ -8,6 +8,7 @@ from livelab.cloud import (
     catalog,
     conf,
     database,
+    disks,
     images,
     infra,
     mode,
@@ -65,6 +66,7 @@ class _Up:
         self.site.network.up()
         for host in self.site.computes:
             host.shape(rate_mbit)
+            disks.make_local(host)
         conf.write_all(self.site, wanted)
         mode.save(self.site.state, wanted)
 
