@@ -161,6 +161,21 @@ class Records:
                 if isinstance(found, dict) and found.get("format") == FORMAT:
                     yield found
 
+    def unfinished(self) -> Iterator[dict[str, Any]]:
+        """Yield the records that have no outcome, newest first."""
+        for found in self.latest(self._most):
+            if found.get("outcome") is None:
+                yield found
+
+    def finish(self, found: dict[str, Any], outcome: Outcome) -> None:
+        """Give an outcome to a record that a crash left without one."""
+        path = self._dir / f"{found['migration']}.json"
+        body = {**found, "outcome": _plain(asdict(outcome))}
+        try:
+            _replace(path, json.dumps(body))
+        except OSError as exc:
+            LOG.warning("Cannot write %s: %s", path, exc)
+
     def _files(self) -> list[Path]:
         def age(path: Path) -> float:
             try:

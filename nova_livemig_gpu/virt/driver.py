@@ -22,6 +22,10 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         super().__init__(virtapi, read_only)
         self._steering = Steering(self)
 
+    def init_host(self, host: str) -> None:
+        super().init_host(host)
+        self._steering.close_interrupted()
+
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         data: dict[str, Any] = super().get_available_resource(nodename)
         # Nova 31.0.0 has no such key, later ones put the uptime there.
@@ -57,6 +61,15 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         finally:
             if session is not None:
                 self._steering.end(context, session, raised)
+
+    def live_migration_abort(self, instance: Any) -> None:
+        """Notes that somebody asked, since libvirt does not always say."""
+        session = self._steering.find(instance)
+        if session is None:
+            super().live_migration_abort(instance)
+            return
+        with session.aborting():
+            super().live_migration_abort(instance)
 
     def _live_migration_operation(
         self,

@@ -5,8 +5,10 @@ not complete, the event's result is Error and its details (API microversion
 2.84) give the reason: ``openstack server event show``.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from nova import context as nova_context
 from nova import exception, objects
 from oslo_log import log as logging
 
@@ -45,6 +47,26 @@ def ended(context: Any, instance: Any, outcome: Outcome) -> None:
         )
     except Exception as exc:
         _failed(instance, exc)
+
+
+def interrupted(head: Mapping[str, Any], reason: str) -> None:
+    """Finish the event of a migration that an earlier process began.
+
+    :param head: the head of its record; its request tells the event
+    """
+    context = nova_context.get_admin_context()
+    context.request_id = head.get("request_id")
+    try:
+        objects.InstanceActionEvent.event_finish_with_failure(
+            context,
+            head["server"],
+            EVENT,
+            exc_val=exception.MigrationError(reason=reason),
+            exc_tb="Live migration interrupted.\n",
+            want_result=False,
+        )
+    except Exception as exc:
+        LOG.warning("%s of %s was not written: %s", EVENT, head, exc)
 
 
 def _failed(instance: Any, exc: Exception) -> None:

@@ -34,6 +34,7 @@ class Session:
 
     :ivar plan: what is fixed at the start; None: as Nova has it
     :ivar operation_error: what ``migrateToURI3`` ended with
+    :ivar aborted: somebody, or our policy, asked for the job to be aborted
     :ivar posted: Nova went on to its post-migration step
     :ivar steered_end: how the job ended, where our loop saw it
     :ivar on_failure: what is to be undone when the migration fails
@@ -70,6 +71,17 @@ class Session:
             yield
         except Exception as exc:
             self.operation_error = exc
+
+    @contextlib.contextmanager
+    def aborting(self) -> Iterator[None]:
+        """Note a request to abort. An aborted job may end with an error of
+        its connection just as well as with "canceled by client"."""
+        self.aborted, before = True, self.aborted
+        try:
+            yield
+        except BaseException:
+            self.aborted = before
+            raise
 
     def noting(self, post_method: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap Nova's post method, to know that it was called."""
@@ -121,7 +133,7 @@ class Session:
             )
             self.record.note(fell_back=f"{type(exc).__name__}: {exc}")
             return guest
-        self.aborted = job.aborted
+        self.aborted = self.aborted or job.aborted
         self.record.note(last_limit_ms=self.steered_end.limit_ms)
         state = self._final_state(self.steered_end)
         return ConcludedGuest(guest, state)
@@ -159,7 +171,7 @@ class Session:
         """
         final = self._final_sample()
         state = JobState.COMPLETED if self.posted else JobState.FAILED
-        if not self.posted and self._was_aborted():
+        if not self.posted and raised is None and self._was_aborted():
             state = JobState.CANCELLED
         outcome = Outcome(
             state,

@@ -13,9 +13,16 @@ from nova_livemig_gpu import conf, exception
 from nova_livemig_gpu.facts import codec, collect
 from nova_livemig_gpu.gpu import loader as gpu_loader
 from nova_livemig_gpu.migration import budget, hooks
+from nova_livemig_gpu.migration.audit import AuditEvent, audit
 from nova_livemig_gpu.migration.overhead import overhead_ms
 from nova_livemig_gpu.migration.record import Records
-from nova_livemig_gpu.model import Budget, HostFacts, Outcome, Surroundings
+from nova_livemig_gpu.model import (
+    Budget,
+    HostFacts,
+    JobState,
+    Outcome,
+    Surroundings,
+)
 from nova_livemig_gpu.policies import loader
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.virt import postcopy, releases, report, settings
@@ -27,6 +34,7 @@ LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
 
 _RECORDS_READ = 40
+_INTERRUPTED = "nova-compute on the source stopped while it was running"
 
 
 class Steering:
@@ -51,6 +59,23 @@ class Steering:
         """Return what is added to the compute node's ``stats``."""
         return codec.encode(self.facts)
 
+    def close_interrupted(self) -> None:
+        """Finish what a nova-compute that died has left. Never raises.
+
+        Nova itself resets the servers (``_reset_live_migration`` in
+        nova/compute/manager.py); this tells why.
+        """
+        try:
+            options = conf.load(CONF)
+            records = Records(options.state_dir, options.max_records)
+            for found in records.unfinished():
+                report.interrupted(found, _INTERRUPTED)
+                records.finish(
+                    found, Outcome(JobState.FAILED, reason=_INTERRUPTED)
+                )
+        except Exception:
+            LOG.exception("Interrupted migrations were not closed")
+
     def find(self, instance: Any) -> Session | None:
         """Return the session of a running migration."""
         return self._sessions.get(instance.uuid)
@@ -71,6 +96,7 @@ class Steering:
             return None
         self._sessions[instance.uuid] = session
         report.started(context, instance, CONF.host)
+        _audit(context, session, "start")
         return session
 
     def _begin(
@@ -89,7 +115,7 @@ class Steering:
         policy = _policy(wanted, options.policy, around, instance)
         record = records.create(
             migrate_data.migration.uuid,
-            _head(instance, dest, migrate_data.migration, around),
+            _head(context, instance, dest, migrate_data.migration, around),
         )
         plan = policy.plan() if policy.steers else None
         if plan is not None:
@@ -190,6 +216,7 @@ class Steering:
             session.completed.close()
             outcome = session.outcome(raised)
             report.ended(context, session.instance, outcome)
+            _audit(context, session, "end", outcome)
             _log(session, outcome)
             failures = hooks.call(
                 self._hooks, "ended", session.hook_facts, outcome
@@ -244,9 +271,16 @@ def _policy(
 
 
 def _head(
-    instance: Any, dest: str, migration: Any, around: Surroundings
+    context: Any,
+    instance: Any,
+    dest: str,
+    migration: Any,
+    around: Surroundings,
 ) -> dict[str, Any]:
     return {
+        "request_id": context.request_id,
+        "user_id": context.user_id,
+        "project_id": context.project_id,
         "migration": migration.uuid,
         "server": instance.uuid,
         "source": CONF.host,
@@ -256,6 +290,30 @@ def _head(
         "memory_mb": instance.flavor.memory_mb,
         "libvirt": libvirt.getVersion(),
     }
+
+
+def _audit(
+    context: Any,
+    session: Session,
+    phase: str,
+    outcome: Outcome | None = None,
+) -> None:
+    audit(
+        CONF,
+        AuditEvent(
+            event="livemig_gpu.migration",
+            phase=phase,
+            request_id=context.request_id,
+            user_id=context.user_id,
+            project_id=context.project_id,
+            server=session.instance.uuid,
+            server_name=session.instance.display_name,
+            source=session.hook_facts["source"],
+            destination=session.hook_facts["destination"],
+            result=outcome.state.value if outcome else None,
+            reason=outcome.reason if outcome else None,
+        ),
+    )
 
 
 def _now() -> str:
