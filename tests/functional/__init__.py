@@ -1,0 +1,16 @@
+"""Tests on Nova's own fixtures, each module in a process of its own:
+
+    python -m testtools.run tests.functional.test_steering
+    python -m tests.functional.nova_suite
+
+Nova decides between native threads and eventlet while it is imported, and
+refuses to where another module was quicker. So these tests do not run in one
+pytest process with the unit tests. Nova 34's services use native threads;
+OS_NOVA_DISABLE_EVENTLET_PATCHING=false makes the tests use eventlet.
+"""
+
+import os
+
+os.environ.setdefault("OS_NOVA_DISABLE_EVENTLET_PATCHING", "true")
+
+import nova.tests.functional  # noqa: E402, F401

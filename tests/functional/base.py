@@ -1,0 +1,69 @@
+"""What makes one of Nova's functional test classes use our driver."""
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import fixtures
+import nova
+from nova import conf as nova_conf
+
+# Opens the door: nova.virt.livemig_gpu. In a service, oslo.messaging loads
+# it as a notification driver.
+import nova_livemig_gpu.notify
+from nova_livemig_gpu import conf
+from nova_livemig_gpu.virt.session import Session
+
+CONF = nova_conf.CONF
+
+DRIVER = "livemig_gpu.LibvirtDriver"
+
+
+class OurDriverMixin:
+    """Put before a subclass of ``nova.tests...libvirt.base.ServersTestBase``.
+
+    :cvar steered: server and policy of every migration that our driver took
+        in hand, over all tests of the process
+    """
+
+    steered: ClassVar[list[tuple[str, str]]] = []
+
+    def setUp(self: Any) -> None:
+        conf.register_opts(CONF)
+        self.state = self.useFixture(fixtures.TempDir()).path
+        self.flags(
+            state_dir=self.state,
+            audit_log=str(Path(self.state) / "audit.log"),
+            group=conf.GROUP,
+        )
+        self.flags(api_paste_config=paste_config(), group="wsgi")
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                "nova_livemig_gpu.virt.session.Session.steer", _counted_steer
+            )
+        )
+        super().setUp()
+
+    def _setup_compute_service(self: Any) -> None:
+        self.flags(compute_driver=DRIVER)
+
+
+_steer = Session.steer
+
+
+def _counted_steer(session: Session, *args: Any, **kwargs: Any) -> Any:
+    OurDriverMixin.steered.append(
+        (session.instance.uuid, session.policy.budget.policy)
+    )
+    return _steer(session, *args, **kwargs)
+
+
+def paste_config() -> str:
+    """Return where Nova's wheel has put api-paste.ini; its tests look for
+    it beside the package, where only a checkout has it."""
+    beside = Path(nova.__file__).parent.parent
+    for root in (Path(sys.prefix), beside):
+        path = root / "etc" / "nova" / "api-paste.ini"
+        if path.is_file():
+            return str(path)
+    raise AssertionError("etc/nova/api-paste.ini of Nova is not installed")
