@@ -114,6 +114,8 @@ OURS = Path(nova_livemig_gpu.virt.__file__).parent
 OVERRIDDEN = (
     "__init__",
     "get_available_resource",
+    "init_host",
+    "live_migration_abort",
     "_live_migration",
     "_live_migration_operation",
     "_live_migration_monitor",
