@@ -235,7 +235,9 @@ class Outcome:
 
     :ivar state: COMPLETED, FAILED or CANCELLED
     :ivar reason: why it did not complete; None where it did
-    :ivar downtime_ms: as QEMU measured it; None: unknown
+    :ivar downtime_ms: as QEMU measured it; None: unknown. After post-copy it
+        leaves out the start at the destination.
+    :ivar forced: the server was paused so that the migration ended
     """
 
     state: JobState
@@ -245,6 +247,7 @@ class Outcome:
     sent_bytes: int | None = None
     passes: int | None = None
     postcopy: bool = False
+    forced: bool = False
     throttle_percent: int | None = None
 
 

@@ -1,15 +1,18 @@
 """How much of a pause is not copying, from the records of this host.
 
-QEMU keeps the copying of the last bytes within its downtime limit; stopping,
-the device state, libvirt's hand-over and starting come on top. The overhead
-of one migration is what its measured downtime exceeded its limit by.
+QEMU keeps the copying of the last bytes within its downtime limit; what is
+queued in the source's socket at that moment, stopping, the device state,
+libvirt's hand-over and starting come on top. (In a lab with a link of 400
+Mbit/s, 56 ms of 60 were the 2.7 MB in the send queue.) The overhead of one
+migration is what its measured downtime exceeded its limit by.
 
     overhead = second largest of the last 20, where there are 3 or more
                the option switchover_overhead_ms otherwise
 
 The second largest is exceeded by about one migration in twenty; one outlier
 does not spoil the budget of all that follow. Migrations that did not
-complete, or of which a figure is missing, do not count.
+complete, that were paused or switched to post-copy, or of which a figure is
+missing, do not count: their pause has nothing to do with the limit.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,11 +44,10 @@ def _one(record: Mapping[str, Any]) -> float | None:
         return None
     if outcome.get("state") != "completed":
         return None
+    if outcome.get("postcopy") or outcome.get("forced"):
+        return None
     downtime = outcome.get("downtime_ms")
-    if outcome.get("postcopy"):
-        limit: Any = 0
-    else:
-        limit = record.get("last_limit_ms")
+    limit = record.get("last_limit_ms")
     if not (_number(downtime) and _number(limit)):
         return None
     return max(float(downtime) - float(limit), 0.0)

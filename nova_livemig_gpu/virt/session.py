@@ -176,6 +176,7 @@ class Session:
         outcome = Outcome(
             state,
             postcopy=bool(self.steered_end and self.steered_end.postcopy),
+            forced=bool(self.steered_end and self.steered_end.forced),
         )
         if final is not None:
             outcome = replace(

@@ -1,0 +1,67 @@
+import libvirt
+import pytest
+from nova.virt.libvirt import guest as libvirt_guest
+
+from nova_livemig_gpu.model import JobState, StartPlan
+from nova_livemig_gpu.virt.proxies import (
+    ConcludedGuest,
+    PlannedGuest,
+    edit_flags,
+)
+
+LIVE = libvirt.VIR_MIGRATE_LIVE
+POST = libvirt.VIR_MIGRATE_POSTCOPY
+AUTO = libvirt.VIR_MIGRATE_AUTO_CONVERGE
+
+
+class Domain:
+    def migrateToURI3(self, destination, params, flags):
+        self.called = (destination, params, flags)
+
+    def name(self):
+        return "instance-1"
+
+
+def plan(postcopy=False, auto_converge=False, bandwidth=0):
+    return StartPlan(postcopy, auto_converge, bandwidth, 200)
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "after"),
+    [
+        (LIVE, plan(), LIVE),
+        (LIVE | POST | AUTO, plan(), LIVE),
+        (LIVE, plan(postcopy=True), LIVE | POST),
+        (LIVE | POST, plan(auto_converge=True), LIVE | AUTO),
+    ],
+)
+def test_flags_are_as_planned_and_others_stay(before, wanted, after):
+    assert edit_flags(before, wanted) == after
+
+
+def test_the_plan_reaches_libvirt_through_novas_own_guest():
+    domain = Domain()
+    guest = PlannedGuest(
+        libvirt_guest.Guest(domain), plan(postcopy=True, bandwidth=48)
+    )
+    guest.migrate(
+        "qemu+tcp://there/system",
+        migrate_uri="tcp://there",
+        flags=LIVE | AUTO,
+        migrate_disks=["vda"],
+        destination_xml="<domain/>",
+        bandwidth=0,
+        parallel=0,
+    )
+    destination, params, flags = domain.called
+    assert destination == "qemu+tcp://there/system"
+    assert params["bandwidth"] == 48
+    assert params["migrate_disks"] == ["vda"]
+    assert flags == LIVE | POST
+    assert guest.name == "instance-1"
+
+
+def test_a_concluded_guest_only_lies_about_its_job():
+    guest = ConcludedGuest(libvirt_guest.Guest(Domain()), JobState.CANCELLED)
+    assert guest.get_job_info().type == libvirt.VIR_DOMAIN_JOB_CANCELLED
+    assert guest.name == "instance-1"
