@@ -1,0 +1,235 @@
+"""What a session tells of the end of a migration."""
+
+from collections import deque
+from dataclasses import replace
+from types import SimpleNamespace
+
+import libvirt
+import pytest
+
+from nova_livemig_gpu.migration.record import Record
+from nova_livemig_gpu.model import (
+    Action,
+    ActionKind,
+    Budget,
+    Decision,
+    Goal,
+    JobState,
+    OnTimeout,
+    Sample,
+)
+from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.virt.proxies import ConcludedGuest, PlannedGuest
+from nova_livemig_gpu.virt.session import Session
+from tests.simulated import FakeClock
+
+
+def budget(timeout_from):
+    return Budget(
+        policy="adaptive",
+        max_downtime_ms=300,
+        timeout_s=1600,
+        on_timeout=OnTimeout.ABORT,
+        postcopy=True,
+        auto_converge=False,
+        bandwidth_mbps=None,
+        goal=Goal.FAST,
+        sources={"timeout_s": timeout_from},
+    )
+
+
+class Error(Exception):
+    """Like libvirt's."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.get_error_code = lambda: code
+
+
+class Completed:
+    def __init__(self, stats=None):
+        self.stats = stats
+
+    def get(self):
+        return self.stats
+
+
+class Job:
+    """Ends at once, as told."""
+
+    def __init__(self, state, aborted=False):
+        self.state = state
+        self.aborted = aborted
+
+    def sample(self, t_s):
+        if isinstance(self.state, Exception):
+            raise self.state
+        return Sample(t_s, self.state)
+
+
+def session(steers=True, stats=None):
+    policy = SimpleNamespace(budget=SimpleNamespace(sources={}))
+    return Session(
+        instance=SimpleNamespace(uuid="u"),
+        policy=policy,
+        plan=SimpleNamespace(postcopy=False) if steers else None,
+        record=Record(None, {}),
+        completed=Completed(stats),
+        poll_s=0.25,
+    )
+
+
+def steer(state, **more):
+    own = session()
+    guest = object()
+    shown = own.steer(lambda _: Job(state, **more), guest, FakeClock())
+    return own, guest, shown
+
+
+def test_a_plan_reaches_the_guest_and_no_plan_leaves_it_alone():
+    guest = object()
+    assert isinstance(session().planned(guest), PlannedGuest)
+    assert session(steers=False).planned(guest) is guest
+
+
+@pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.FAILED])
+def test_novas_monitor_is_shown_the_end(state):
+    own, guest, shown = steer(state)
+    assert isinstance(shown, ConcludedGuest)
+    assert shown._state is state
+    assert own.failed is (state is JobState.FAILED)
+
+
+def test_a_failed_job_that_was_aborted_is_cancelled():
+    _, _, shown = steer(JobState.FAILED, aborted=True)
+    assert shown._state is JobState.CANCELLED
+
+
+def test_a_request_to_abort_counts_whatever_libvirt_says():
+    own = session()
+    with own.aborting():
+        pass
+    shown = own.steer(lambda _: Job(JobState.FAILED), None, FakeClock())
+    assert shown._state is JobState.CANCELLED
+    assert own.outcome(None).reason == "aborted on request"
+
+
+def test_a_refused_abort_does_not_count():
+    own = session()
+    with pytest.raises(Error), own.aborting():
+        raise Error(1, "no job")
+    assert not own.aborted
+
+
+def test_a_fault_of_ours_hands_the_guest_itself_to_nova(caplog):
+    own, guest, shown = steer(RuntimeError("broken policy"))
+    assert shown is guest
+    assert "Nova's own monitor" in caplog.text
+    assert "broken policy" in own.record.as_dict()["fell_back"]
+
+
+def test_a_job_that_cannot_be_made_is_a_fault_of_ours_too():
+    own = session()
+
+    def fails(_):
+        raise OSError("no")
+
+    guest = object()
+    assert own.steer(fails, guest, FakeClock()) is guest
+
+
+def test_operation_error_is_kept_not_raised():
+    own = session()
+    with own.operation():
+        raise Error(1, "refused")
+    assert own.outcome(None).state is JobState.FAILED
+    assert own.outcome(None).reason == "refused"
+
+
+def test_cancelled_by_client_is_an_abort():
+    own = session()
+    with own.operation():
+        raise Error(libvirt.VIR_ERR_OPERATION_ABORTED, "x")
+    assert own.outcome(None).state is JobState.CANCELLED
+
+
+def test_our_own_abort_gives_its_reason():
+    own = session()
+    own.record.decided(
+        1.0,
+        Decision(Action(ActionKind.ABORT), "cannot_converge", "126 MiB"),
+    )
+    own.aborted = True
+    assert own.outcome(None).reason == "126 MiB (cannot_converge)"
+
+
+def test_completed_with_the_final_statistics():
+    own = session(
+        stats={
+            "type": 3,
+            "time_elapsed": 7000,
+            "downtime": 210,
+            "memory_total": 5,
+            "memory_processed": 4,
+            "memory_iteration": 3,
+        }
+    )
+    own.noting(lambda *args: None)("context")
+    outcome = own.outcome(None)
+    assert outcome.state is JobState.COMPLETED
+    assert outcome.reason is None
+    assert (outcome.total_ms, outcome.downtime_ms) == (7000, 210)
+    assert (outcome.sent_bytes, outcome.passes) == (4, 3)
+
+
+def test_an_error_after_the_server_left_is_reported():
+    own = session()
+    own.noting(lambda: None)()
+    outcome = own.outcome(RuntimeError("post failed"))
+    assert outcome.state is JobState.COMPLETED
+    assert outcome.reason == "post failed"
+
+
+def test_a_paused_guest_is_resumed_only_if_it_stayed():
+    resumed = []
+
+    class Guest:
+        def get_power_state(self, host):
+            return 3
+
+        def resume(self):
+            resumed.append(True)
+
+    own = session()
+    own.on_failure = deque(["unpause"])
+    own.posted = True
+    own.recover(None, Guest())
+    assert not resumed
+    own.posted = False
+    own.recover(None, Guest())
+    own.recover(None, Guest())
+    assert resumed == [True]
+
+
+def test_novas_timeout_is_scaled_only_where_it_is_novas():
+    class Policy:
+        def __init__(self, budget, around):
+            self.budget, self.around = budget, around
+
+    own = session()
+    own.policy = Policy(budget("nova"), None)
+    own.rescale_timeout(4000)
+    assert own.policy.budget.timeout_s == 4000
+    own.rescale_timeout(0)
+    assert own.policy.budget.timeout_s is None
+    own.policy = Policy(replace(budget("flavor"), timeout_s=7), None)
+    own.rescale_timeout(4000)
+    assert own.policy.budget.timeout_s == 7
+
+
+def test_progress_of_a_steered_end_tells_of_postcopy():
+    own = session()
+    own.steered_end = Progress(
+        sample=Sample(1.0, JobState.COMPLETED), postcopy=True
+    )
+    assert own.outcome(None).postcopy
