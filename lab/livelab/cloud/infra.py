@@ -76,13 +76,27 @@ def install_mariadb(site: Site) -> None:
 
 def rabbitmq(site: Site) -> Service:
     """The message bus. What was queued does not outlive a stop."""
-    lib = site.lib("rabbitmq")
-    conf = site.etc("rabbitmq") / "rabbitmq.conf"
-    _write_private(
-        conf,
-        RABBITMQ_CONF.format(port=PORTS["rabbitmq"], password=site.password),
+    conf = _write_rabbitmq_conf(site)
+    daemon = Daemon(
+        site.controller,
+        "rabbitmq",
+        [RABBITMQ_SERVER],
+        env=_rabbitmq_env(site, conf),
+        ready=lambda: broker.answers(site),
     )
-    env = {
+    return Service(daemon, (conf,))
+
+
+def _write_rabbitmq_conf(site: Site) -> Path:
+    file = site.etc("rabbitmq") / "rabbitmq.conf"
+    text = RABBITMQ_CONF.format(port=PORTS["rabbitmq"], password=site.password)
+    _write_private(file, text)
+    return file
+
+
+def _rabbitmq_env(site: Site, conf: Path) -> dict[str, str]:
+    lib = site.lib("rabbitmq")
+    return {
         "HOME": str(lib),
         "RABBITMQ_NODENAME": f"rabbit@{site.controller.name}",
         "RABBITMQ_MNESIA_BASE": f"{lib}/mnesia",
@@ -91,20 +105,16 @@ def rabbitmq(site: Site) -> Service:
         "RABBITMQ_ENABLED_PLUGINS_FILE": f"{lib}/enabled_plugins",
         "RABBITMQ_PID_FILE": f"{lib}/pid",
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        # Makes the script become the server instead of staying beside it:
+        # then the pid we know is the server's, and signals reach it.
+        "RABBITMQ_ALLOW_INPUT": "1",
+        "RABBITMQ_SERVER_START_ARGS": "-noinput",
         "ERL_CRASH_DUMP": f"{lib}/crash.dump",
         # One scheduler that does not spin: two cores are all there is.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
             "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
         ),
     }
-    daemon = Daemon(
-        site.controller,
-        "rabbitmq",
-        [RABBITMQ_SERVER],
-        env=env,
-        ready=lambda: broker.answers(site),
-    )
-    return Service(daemon, (conf,))
 
 
 def memcached(site: Site) -> Service:
