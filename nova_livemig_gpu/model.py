@@ -251,16 +251,103 @@ class Outcome:
     throttle_percent: int | None = None
 
 
+class VgpuKind(Enum):
+    """How a GPU hands its vGPUs to servers."""
+
+    MDEV = "mdev"
+    VF = "vf"
+
+
+@dataclass(frozen=True)
+class VgpuType:
+    """A vGPU type that a GPU supports.
+
+    :ivar type_id: as the kernel and libvirt know it: "nvidia-558", "mtty-1";
+        for a VF NVIDIA's number, "1132"
+    :ivar name: as NVML or sysfs tells it, "NVIDIA A40-8Q"
+    :ivar framebuffer_mib: framebuffer of one vGPU
+    :ivar creatable: how many more can be created now
+    """
+
+    type_id: str
+    name: str
+    framebuffer_mib: int | None = None
+    creatable: int | None = None
+
+
 @dataclass(frozen=True)
 class GpuDevice:
-    """A physical GPU.
+    """A physical GPU, or another parent of mediated devices.
 
-    :ivar address: PCI address, "0000:3b:00.0"
-    :ivar name: as its driver tells it
+    :ivar address: PCI address, "0000:3b:00.0"; for a parent that is no PCI
+        device its name, "mtty"
+    :ivar name: as its driver tells it, "NVIDIA H100 80GB HBM3"
+    :ivar kind: None: it has no vGPUs
+    :ivar board: board part number, or PCI and subsystem IDs where NVML
+        does not tell ("10de:2330:10de:16c1"); tells H100 from H200 and an
+        80 GB from a 94 GB board
+    :ivar driver: version of the host driver, "570.158.02"
+    :ivar vgpu_manager: version of the vGPU manager
+    :ivar ecc: ECC is on
+    :ivar mig: MIG mode is on
+    :ivar vgpu_mode: host vGPU mode, "sriov" or "non_sriov"
+    :ivar streaming: the device streams its state (NVML device capability)
+    :ivar read_mb_s: device buffer read bandwidth, MB/s (NVML)
+    :ivar write_mb_s: the same for writing
+    :ivar migratable: the kernel's VFIO driver can migrate its vGPUs
     """
 
     address: str
     name: str
+    kind: VgpuKind | None = None
+    board: str | None = None
+    memory_mib: int | None = None
+    driver: str | None = None
+    vgpu_manager: str | None = None
+    ecc: bool | None = None
+    mig: bool | None = None
+    vgpu_mode: str | None = None
+    streaming: bool | None = None
+    read_mb_s: int | None = None
+    write_mb_s: int | None = None
+    migratable: bool | None = None
+    types: tuple[VgpuType, ...] = ()
+
+
+@dataclass(frozen=True)
+class ActiveVgpu:
+    """A vGPU in use.
+
+    :ivar server: UUID of the server that has it
+    :ivar gpu: address of its GPU
+    :ivar type_id: see :class:`VgpuType`
+    :ivar framebuffer_used_bytes: as NVML tells it
+    :ivar guest_driver: version of the driver in the guest, once it runs
+    """
+
+    server: str
+    gpu: str
+    type_id: str
+    framebuffer_used_bytes: int | None = None
+    guest_driver: str | None = None
+
+
+@dataclass(frozen=True)
+class CpuFacts:
+    """The CPU that servers on this host can have.
+
+    :ivar vendor: "Intel", "AMD"
+    :ivar model: libvirt's name of the host CPU model
+    :ivar features: libvirt's names, those implied by the model included
+    :ivar tsc_hz: frequency of the time stamp counter
+    :ivar tsc_scaling: another frequency can be given to a server
+    """
+
+    vendor: str | None = None
+    model: str | None = None
+    features: frozenset[str] = frozenset()
+    tsc_hz: int | None = None
+    tsc_scaling: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -269,8 +356,18 @@ class HostFacts:
 
     :ivar version: of this package
     :ivar nova_release: 34 for Nova 34.x; None: one that we do not steer
+    :ivar gpus: None: unknown; empty: there is none
+    :ivar active: vGPUs in use; None: unknown
+    :ivar cpu_mode: ``[libvirt] cpu_mode``, "host-model" and so on
     """
 
     version: str
     nova_release: int | None = None
-    gpus: tuple[GpuDevice, ...] = ()
+    cpu: CpuFacts | None = None
+    cpu_mode: str | None = None
+    machine_types: tuple[str, ...] = ()
+    qemu: str | None = None
+    libvirt: str | None = None
+    kernel: str | None = None
+    gpus: tuple[GpuDevice, ...] | None = None
+    active: tuple[ActiveVgpu, ...] | None = None

@@ -7,10 +7,9 @@ is not known, and anything that cannot be read, is unknown: None.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from nova_livemig_gpu.model import GpuDevice, HostFacts
+from nova_livemig_gpu.model import HostFacts
 
 KEY = "livemig_gpu"
 VERSION = 1
@@ -18,7 +17,11 @@ VERSION = 1
 
 def encode(facts: HostFacts) -> dict[str, str]:
     """Return what to merge into ``stats``."""
-    body = {"v": VERSION, **asdict(facts)}
+    body = {
+        "v": VERSION,
+        "version": facts.version,
+        "nova_release": facts.nova_release,
+    }
     return {KEY: json.dumps(body, separators=(",", ":"), sort_keys=True)}
 
 
@@ -26,9 +29,8 @@ def decode(stats: Mapping[str, Any]) -> HostFacts | None:
     """Return the facts found in ``stats``; None where there are none."""
     try:
         body = json.loads(stats[KEY])
-        if body.pop("v") != VERSION:
+        if body["v"] != VERSION:
             return None
-        gpus = tuple(GpuDevice(**gpu) for gpu in body.pop("gpus"))
-        return HostFacts(gpus=gpus, **body)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return HostFacts(str(body["version"]), body["nova_release"])
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
