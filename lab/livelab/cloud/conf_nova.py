@@ -91,16 +91,7 @@ def _privsep(site: Site, host: Host) -> Sections:
 def _common(site: Site, mode: Mode) -> Sections:
     credentials = shared.credentials
     return {
-        "DEFAULT": {
-            "transport_url": site.transport_url,
-            "rpc_response_timeout": 60,
-            "service_down_time": 60,
-            "report_interval": 10,
-            # By default a compute drains for three minutes when it is told
-            # to stop; the lab restarts it often, and with nothing under way.
-            "graceful_shutdown_timeout": 1,
-            "manager_shutdown_timeout": 0,
-        },
+        "DEFAULT": _default(site),
         "api": {"auth_strategy": "keystone"},
         "oslo_concurrency": {"lock_path": "/var/lib/nova/lock"},
         "placement": credentials(site, "placement"),
@@ -119,6 +110,19 @@ def _common(site: Site, mode: Mode) -> Sections:
         "cache": shared.cache(),
         "vnc": {"enabled": False},
         "key_manager": {"backend": "nova.keymgr.conf_key_mgr.ConfKeyManager"},
+    }
+
+
+def _default(site: Site) -> dict[str, Value]:
+    return {
+        "transport_url": site.transport_url,
+        "rpc_response_timeout": 60,
+        "service_down_time": 60,
+        "report_interval": 10,
+        # By default a compute drains for three minutes when it is told to
+        # stop; the lab restarts it often, and with nothing under way.
+        "graceful_shutdown_timeout": 1,
+        "manager_shutdown_timeout": 0,
     }
 
 
