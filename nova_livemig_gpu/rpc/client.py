@@ -1,0 +1,37 @@
+"""Asks another host."""
+
+from typing import Any
+
+import oslo_messaging
+
+from nova_livemig_gpu.rpc import messages
+from nova_livemig_gpu.rpc.messages import Metadata
+from nova_livemig_gpu.rpc.server import API_VERSION, TOPIC
+
+
+class Client:
+    """Questions to the plugin on other hosts. Nothing here raises."""
+
+    def __init__(self, transport: Any, timeout_s: float) -> None:
+        """:param timeout_s: how long an answer is waited for"""
+        target = oslo_messaging.Target(topic=TOPIC, version=API_VERSION)
+        self._rpc = oslo_messaging.get_rpc_client(
+            transport, target, timeout=timeout_s
+        )
+        self._timeout_s = timeout_s
+
+    def vgpu_metadata(self, host: str, server: str) -> Metadata:
+        """Ask ``host`` for the metadata of the vGPUs of ``server``."""
+        try:
+            answer = self._rpc.prepare(server=host).call(
+                {}, "vgpu_metadata", server=server
+            )
+        except oslo_messaging.MessagingTimeout:
+            return Metadata(
+                None,
+                f"{host} gave no answer within {self._timeout_s:g} s; it may "
+                "run without this plugin",
+            )
+        except Exception as exc:
+            return Metadata(None, f"{host}: {type(exc).__name__}: {exc}")
+        return messages.decode(answer)

@@ -1,0 +1,58 @@
+"""What compute hosts say to each other: plain JSON values, versioned.
+
+Version 1.0: ``vgpu_metadata(server)`` is answered with
+``{"v": 1, "blobs": [base64, ...]}``, one blob for each vGPU of the server,
+or ``{"v": 1, "unknown": reason}``. An error is an answer too: only
+``nova.exception`` classes would survive the way back.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+VERSION = 1
+#: NVML's blobs are some KiB; more than this is no metadata.
+MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """NVML metadata of the vGPUs of a running server.
+
+    :ivar blobs: one for each vGPU; None: unknown
+    :ivar why: why they are unknown
+    """
+
+    blobs: tuple[bytes, ...] | None
+    why: str | None = None
+
+
+def encode(blobs: Sequence[bytes]) -> dict[str, Any]:
+    """Return the answer that carries ``blobs``."""
+    texts = [base64.b64encode(blob).decode() for blob in blobs]
+    return {"v": VERSION, "blobs": texts}
+
+
+def unknown(why: str) -> dict[str, Any]:
+    """Return the answer of a host that cannot tell."""
+    return {"v": VERSION, "unknown": why}
+
+
+def decode(answer: Any) -> Metadata:
+    """Parse an answer; whatever cannot be read is unknown."""
+    if not isinstance(answer, dict) or answer.get("v") != VERSION:
+        return Metadata(None, "the answer is of another version")
+    if "unknown" in answer:
+        return Metadata(None, str(answer["unknown"]))
+    texts = answer.get("blobs")
+    if not isinstance(texts, list):
+        return Metadata(None, "the answer has no blobs")
+    try:
+        blobs = tuple(base64.b64decode(text, validate=True) for text in texts)
+    except (binascii.Error, TypeError, ValueError):
+        return Metadata(None, "a blob cannot be decoded")
+    if any(not blob or len(blob) > MOST_BYTES for blob in blobs):
+        return Metadata(None, "a blob has an impossible size")
+    return Metadata(blobs)
