@@ -218,15 +218,35 @@ class StartPlan:
 
 
 @dataclass(frozen=True)
+class Staircase:
+    """Nova's schedule of downtime limits, as ``[libvirt]`` has it.
+
+    :ivar downtime_ms: ``live_migration_downtime``
+    :ivar steps: ``live_migration_downtime_steps``
+    :ivar delay_s: ``live_migration_downtime_delay``, for each GiB
+    :ivar size_gib: memory and disks to copy, each 2 GiB at least
+    """
+
+    downtime_ms: int
+    steps: int
+    delay_s: int
+    size_gib: float
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What a policy may know of server and host before the start.
 
     :ivar no_postcopy: why this server cannot use post-copy; None: it can
     :ivar overhead_ms: part of the pause that is not copying
+    :ivar vfio: the server has a VFIO device (vGPU or PCI passthrough)
+    :ivar staircase: what Nova would do
     """
 
     overhead_ms: float
     no_postcopy: str | None = None
+    vfio: bool = False
+    staircase: Staircase | None = None
 
 
 @dataclass(frozen=True)

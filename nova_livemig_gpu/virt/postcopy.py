@@ -10,6 +10,11 @@ _PARALLEL_POSTCOPY_QEMU = (10, 1, 0)
 _HOSTDEV = re.compile(r"<hostdev\b")
 
 
+def has_vfio(guest: Any) -> bool:
+    """Whether a guest has a VFIO device (mdev or PCI passthrough)."""
+    return bool(_HOSTDEV.search(guest.get_xml_desc()))
+
+
 def obstacle(
     driver: Any, instance: Any, guest: Any, flags: int, file_backed: bool
 ) -> str | None:
@@ -22,7 +27,7 @@ def obstacle(
         return "the server is paused"
     if driver._get_vpmems(instance):
         return "the server has persistent memory"
-    if _HOSTDEV.search(guest.get_xml_desc()):
+    if has_vfio(guest):
         return "the server has a VFIO device"
     if flags & libvirt.VIR_MIGRATE_TUNNELLED:
         return "live_migration_tunnelled is on"

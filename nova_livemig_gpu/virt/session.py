@@ -92,14 +92,15 @@ class Session:
 
         return post
 
-    def rescale_timeout(self, timeout_s: float) -> None:
-        """Take Nova's timeout once the size of the disks is known."""
-        budget = self.policy.budget
+    def sized(self, size_gib: float, nova_timeout_s: float) -> None:
+        """Give the policy what depends on the size of the disks."""
+        budget, around = self.policy.budget, self.policy.around
         if budget.sources.get("timeout_s") == "nova":
-            self.policy = type(self.policy)(
-                replace(budget, timeout_s=timeout_s or None),
-                self.policy.around,
-            )
+            budget = replace(budget, timeout_s=nova_timeout_s or None)
+        if around.staircase is not None:
+            stairs = replace(around.staircase, size_gib=size_gib)
+            around = replace(around, staircase=stairs)
+        self.policy = type(self.policy)(budget, around)
 
     def steer(
         self,

@@ -12,7 +12,7 @@ from nova_livemig_gpu.migration.budget import (
     IMAGE_PREFIX,
     NovaDefaults,
 )
-from nova_livemig_gpu.model import OnTimeout
+from nova_livemig_gpu.model import OnTimeout, Staircase
 
 LOG = logging.getLogger(__name__)
 
@@ -33,6 +33,16 @@ def nova_defaults(libvirt_group: Any, memory_mb: int) -> NovaDefaults:
         postcopy=group.live_migration_permit_post_copy,
         auto_converge=group.live_migration_permit_auto_converge,
         bandwidth_mib_s=group.live_migration_bandwidth,
+    )
+
+
+def staircase(libvirt_group: Any, memory_mb: int) -> Staircase:
+    """Read Nova's schedule of downtime limits, for memory alone."""
+    return Staircase(
+        downtime_ms=libvirt_group.live_migration_downtime,
+        steps=libvirt_group.live_migration_downtime_steps,
+        delay_s=libvirt_group.live_migration_downtime_delay,
+        size_gib=max(memory_mb / 1024, 2),
     )
 
 

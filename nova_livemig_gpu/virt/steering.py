@@ -25,6 +25,7 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies import loader
 from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.policies.staircase import StaircasePolicy
 from nova_livemig_gpu.virt import postcopy, releases, report, settings
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.job import NovaJob
@@ -111,6 +112,10 @@ class Steering:
                 records.latest(_RECORDS_READ), options.switchover_overhead_ms
             ),
             no_postcopy=self._no_postcopy(instance, guest, migrate_data),
+            vfio=postcopy.has_vfio(guest),
+            staircase=settings.staircase(
+                CONF.libvirt, instance.flavor.memory_mb
+            ),
         )
         policy = _policy(wanted, options.policy, around, instance)
         record = records.create(
@@ -184,8 +189,9 @@ class Steering:
         """
         release = self.release
         assert release is not None and session.plan is not None
-        session.rescale_timeout(
-            int(CONF.libvirt.live_migration_completion_timeout * data_gb)
+        session.sized(
+            data_gb,
+            int(CONF.libvirt.live_migration_completion_timeout * data_gb),
         )
         return NovaJob(
             self._driver,
@@ -262,6 +268,9 @@ def _check_policy(name: str) -> None:
 def _policy(
     wanted: Budget, default: str, around: Surroundings, instance: Any
 ) -> Policy:
+    if around.vfio:
+        # Until there is a law that knows of device state: as Nova does.
+        return StaircasePolicy(wanted, around)
     try:
         found = loader.find(wanted.policy)
     except exception.PolicyNotFound as exc:

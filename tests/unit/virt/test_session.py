@@ -17,6 +17,8 @@ from nova_livemig_gpu.model import (
     JobState,
     OnTimeout,
     Sample,
+    Staircase,
+    Surroundings,
 )
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt.proxies import ConcludedGuest, PlannedGuest
@@ -217,13 +219,15 @@ def test_novas_timeout_is_scaled_only_where_it_is_novas():
             self.budget, self.around = budget, around
 
     own = session()
-    own.policy = Policy(budget("nova"), None)
-    own.rescale_timeout(4000)
+    around = Surroundings(100, staircase=Staircase(500, 10, 75, 2))
+    own.policy = Policy(budget("nova"), around)
+    own.sized(5.0, 4000)
     assert own.policy.budget.timeout_s == 4000
-    own.rescale_timeout(0)
+    assert own.policy.around.staircase.size_gib == 5.0
+    own.sized(5.0, 0)
     assert own.policy.budget.timeout_s is None
-    own.policy = Policy(replace(budget("flavor"), timeout_s=7), None)
-    own.rescale_timeout(4000)
+    own.policy = Policy(replace(budget("flavor"), timeout_s=7), around)
+    own.sized(5.0, 4000)
     assert own.policy.budget.timeout_s == 7
 
 
