@@ -13,4 +13,4 @@ import os
 
 os.environ.setdefault("OS_NOVA_DISABLE_EVENTLET_PATCHING", "true")
 
-import nova.tests.functional  # noqa: E402, F401
+import nova.tests.functional  # noqa: F401

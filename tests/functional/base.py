@@ -8,10 +8,7 @@ import fixtures
 import nova
 from nova import conf as nova_conf
 
-# Opens the door: nova.virt.livemig_gpu. In a service, oslo.messaging loads
-# it as a notification driver.
-import nova_livemig_gpu.notify
-from nova_livemig_gpu import conf
+from nova_livemig_gpu import conf, notify
 from nova_livemig_gpu.virt.session import Session
 
 CONF = nova_conf.CONF
@@ -29,6 +26,9 @@ class OurDriverMixin:
     steered: ClassVar[list[tuple[str, str]]] = []
 
     def setUp(self: Any) -> None:
+        # In a service, oslo.messaging loads this module as a notification
+        # driver, which opens the door.
+        notify.open_door()
         conf.register_opts(CONF)
         self.state = self.useFixture(fixtures.TempDir()).path
         self.flags(

@@ -119,6 +119,7 @@ OVERRIDDEN = (
     "_live_migration",
     "_live_migration_operation",
     "_live_migration_monitor",
+    "live_migration_abort",
 )
 
 
