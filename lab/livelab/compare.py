@@ -18,8 +18,10 @@ from typing import Any
 from livelab import paths
 from livelab.cloud.client import Client
 from livelab.cloud.records import Server
+from livelab.cloud.site import Site
 from livelab.comparing import report
 from livelab.comparing.figures import Figures
+from livelab.comparing.measures import MEASURES
 from livelab.comparing.rows import ROWS, Row, find
 from livelab.comparing.runner import Runner
 from livelab.comparing.show import Show
@@ -27,23 +29,7 @@ from livelab.errors import LabError
 
 WS_MIB, RATE_MIB = 128, 40
 FLAVOR = "t512"
-MEASURES = """\
-figures:
-  total            time_elapsed of libvirt's JOB_COMPLETED event on the source
-  API wait         from the return of the request until Nova's migration
-                   record is final and the server has no task
-  downtime (QEMU)  what the source reports; after post-copy it is a few ms,
-                   for it leaves out the start on the destination
-  downtime (seen)  from libvirt's SUSPENDED event on the source, when QEMU has
-                   stopped the guest, to its RESUMED event on the destination,
-                   when the guest runs there, both stamped by one watcher on
-                   one clock. For post-copy this is the whole pause too, but
-                   not the guest's later waits for single pages.
-  in budget        whether both downtimes are within the row's downtime
-  sent             RAM and disks; of a run that was cut, until then
-  memory           ok: a sweep of all the guest's memory that began after the
-                   migration found every byte right
-
+EXIT_CODE = """
 exit code: 0, or 1 when a run failed or found a wrong byte
 """
 
@@ -132,7 +118,9 @@ def _title(done: Sequence[Figures]) -> str:
 
 
 def _facts() -> dict[str, Any]:
+    source = Site().computes[0]
     return {
+        "link": source.run(["tc", "qdisc", "show", "dev", "eth0"]).stdout,
         "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "working_set_mib": WS_MIB,
         "rate_mib_s": RATE_MIB,
@@ -153,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lab/compare",
         description=__doc__,
-        epilog=MEASURES,
+        epilog=MEASURES + EXIT_CODE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -169,6 +157,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="of each row (default: 3)",
     )
+    _add_limits(parser)
+    return parser
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cut",
         type=float,
@@ -177,12 +170,13 @@ def _parser() -> argparse.ArgumentParser:
         "nova-default 120)",
     )
     parser.add_argument("--out", type=Path, help="directory for the results")
-    return parser
 
 
 def run(words: Sequence[str] | None = None) -> int:
     """The command line; raises LabError."""
     given = _parser().parse_args(words)
+    if not Site().controller.alive():
+        raise LabError("the cloud is down; lab/up starts it")
     if given.runs < 1:
         raise LabError("--runs: must be at least 1")
     rows = find(given.rows.split(","), given.cut)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from livelab import compare
 from livelab.cloud import down, up
+from livelab.comparing.measures import MEASURES
 from livelab.comparing.rows import find
 from livelab.comparing.show import Show
 from livelab.errors import LabError
@@ -88,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lab/demo",
         description=__doc__,
-        epilog=compare.MEASURES,
+        epilog=MEASURES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

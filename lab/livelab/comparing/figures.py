@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from livelab.comparing.rows import Row
-from livelab.summary import MIGRATION_OUT, summarize
+from livelab.summary import MIGRATION_OUT, Point, summarize
 
 COMPLETED, CUT = "completed", "cut"
+# The figures of a migration that did not end
+NOTHING = summarize([])
 
 
 @dataclass(frozen=True)
@@ -94,58 +96,62 @@ def compute(
 ) -> Figures:
     """All figures of a run; record is the plugin's, lines the watcher's."""
     run = summarize(lines)
-    # Before the first pass the job says that nothing remains.
-    points = [point for point in run.series if point.iteration]
-    start = run.series[0].t if run.series else None
-    last = _last_sample(lines)
     done = outcome == COMPLETED
+    end = run if done else NOTHING
+    start = run.series[0].t if run.series else 0.0
     return Figures(
         row=row.name,
         number=number,
         outcome=outcome,
         wall_s=wall_s if done else None,
-        total_ms=run.total_ms if done else None,
-        ran_s=run.series[-1].t - run.series[0].t if run.series else None,
-        downtime_ms=run.downtime_ms if done else None,
-        pause_ms=run.pause_ms if done else None,
+        total_ms=end.total_ms,
+        ran_s=run.series[-1].t - start if run.series else None,
+        downtime_ms=end.downtime_ms,
+        pause_ms=end.pause_ms,
         budget_ms=row.budget_ms,
-        bytes=run.bytes if done else last.get("data_processed"),
+        bytes=end.bytes if done else _sent_so_far(lines),
         passes=run.passes,
-        postcopy=run.postcopy if done else None,
+        postcopy=end.postcopy,
         auto_converge_max=run.auto_converge_max,
         decisions=_decisions(record, start),
         memory_ok=memory_ok,
-        series=tuple(
-            (round(point.t - start, 3), point.remaining_bytes)
-            for point in points
-            if start is not None and point.remaining_bytes is not None
-        ),
+        series=_series(run.series, start),
     )
 
 
-def _last_sample(lines: Iterable[str]) -> dict[str, Any]:
+def _series(
+    points: Iterable[Point], start: float
+) -> tuple[tuple[float, int], ...]:
+    """Before the first pass the job says that nothing remains."""
+    return tuple(
+        (round(point.t - start, 3), point.remaining_bytes)
+        for point in points
+        if point.iteration and point.remaining_bytes is not None
+    )
+
+
+def _sent_so_far(lines: Iterable[str]) -> int | None:
     """What the source's job said last, while it ran."""
-    last: dict[str, Any] = {}
+    last: int | None = None
     for line in lines:
         found = json.loads(line) if line.strip() else {}
         ours = found.get("operation") == MIGRATION_OUT
         if ours and found.get("kind") == "sample":
-            last = found
+            last = found.get("data_processed")
     return last
 
 
 def _decisions(
-    record: Mapping[str, Any] | None, start: float | None
+    record: Mapping[str, Any] | None, start: float
 ) -> tuple[Decision, ...]:
     if record is None:
         return ()
     # The record's seconds count from the loop's begin, which is when the
     # record was made but for some milliseconds.
     made = datetime.fromisoformat(record["started_at"]).timestamp()
-    shift = 0.0 if start is None else made - start
     return tuple(
         Decision(
-            t_s=round(taken["t_s"] + shift, 3),
+            t_s=round(taken["t_s"] + made - start, 3),
             action=taken["action"],
             value=taken["value"],
             code=taken["code"],

@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from livelab.comparing.measures import MEASURES
 from livelab.comparing.table import Cells
 
 STYLE = """\
@@ -21,13 +22,8 @@ pre { overflow-x: auto; font-size: 12.5px; }
 p { color: #555; }
 """
 NOTES = """\
-total: QEMU's, from the source's last report. API wait: from the request's
-return until Nova's record is final. downtime (QEMU): what the source
-reports; for post-copy it leaves out the start on the destination. downtime
-(seen): from the event that the source's guest is stopped to the event that
-the destination's runs. Memory: every byte was verified by a sweep of the
-guest that began after the migration. Thin lines are the other runs of a
-row; decisions are those of the thick one."""
+Thin lines are the other runs of a row; decisions are those of the thick
+one, whose total is the row's median."""
 
 
 def html(
@@ -47,6 +43,7 @@ def html(
         drawing,
         *(_table(headings, lines) for headings, lines in tables),
         f"<p>{escape(NOTES)}</p>",
+        f"<pre>{escape(MEASURES)}</pre>",
         "<h2>Decisions</h2>",
         f"<pre>{escape(chr(10).join(decisions))}</pre>",
         "</body></html>",

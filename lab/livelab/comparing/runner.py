@@ -58,6 +58,26 @@ class Runner:
             raise LabError("the guest's memory was wrong before the run")
         recording = self.out / f"{row.name}-{number}.jsonl"
         begin = time.time()
+        cut, ended = self._migrate(row, recording, say)
+        verified = self._verify(say)
+        record = self._record(ended, begin)
+        if record is not None:
+            kept = recording.with_suffix(".record.json")
+            kept.write_text(json.dumps(record))
+        return figures.compute(
+            row,
+            number,
+            figures.CUT if cut else ended.status,
+            ended.seconds,
+            recording.read_text().splitlines(),
+            record,
+            verified,
+        )
+
+    def _migrate(
+        self, row: Row, recording: Path, say: Say
+    ) -> tuple[bool, Migration]:
+        """Whether it was cut short, and Nova's record of it."""
         watcher = self._watch(recording, row.cut_s)
         try:
             say("openstack server migrate --live-migration")
@@ -71,16 +91,7 @@ class Runner:
         finally:
             watcher.kill()
             watcher.wait()
-        verified = self._verify(say)
-        return figures.compute(
-            row,
-            number,
-            figures.CUT if cut else ended.status,
-            ended.seconds,
-            recording.read_text().splitlines(),
-            self._record(ended, begin),
-            verified,
-        )
+        return cut, ended
 
     def _watch(self, recording: Path, cut_s: float) -> "subprocess.Popen[str]":
         """A process of its own: its clock must not wait for ours."""
