@@ -115,6 +115,10 @@ class FakeJob(fixtures.Fixture):
             "memory_iteration": 1,
             "memory_page_size": 4096,
             "memory_dirty_rate": 0,
+            # Nova 34's API calls 0 bytes of disk a wrong answer of its own.
+            "disk_total": 2,
+            "disk_processed": 1,
+            "disk_remaining": 1,
         }
 
     def _abortJob(self, domain: Any) -> None:
