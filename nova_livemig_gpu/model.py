@@ -353,6 +353,24 @@ class ActiveVgpu:
 
 
 @dataclass(frozen=True)
+class Compatibility:
+    """Can a running vGPU go on, on a GPU of this host? NVML's verdict.
+
+    :ivar live: it can be migrated live; None: unknown
+    :ivar reason: the verdict in a sentence
+    :ivar vm_states: from which states the server can go on there: "live",
+        "sleep", "hibernate", "cold" (nvml.h, nvmlVgpuVmCompatibility_t)
+    :ivar limits: what limits that: "host_driver", "guest_driver", "gpu",
+        "other" (nvml.h, nvmlVgpuPgpuCompatibilityLimitCode_t)
+    """
+
+    live: bool | None
+    reason: str
+    vm_states: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CpuFacts:
     """The CPU that servers on this host can have.
 
@@ -361,6 +379,8 @@ class CpuFacts:
     :ivar features: libvirt's names, those implied by the model included
     :ivar tsc_hz: frequency of the time stamp counter
     :ivar tsc_scaling: another frequency can be given to a server
+    :ivar models: libvirt's named models that servers can have here; empty:
+        unknown
     """
 
     vendor: str | None = None
@@ -368,6 +388,7 @@ class CpuFacts:
     features: frozenset[str] = frozenset()
     tsc_hz: int | None = None
     tsc_scaling: bool | None = None
+    models: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -379,6 +400,9 @@ class HostFacts:
     :ivar gpus: None: unknown; empty: there is none
     :ivar active: vGPUs in use; None: unknown
     :ivar cpu_mode: ``[libvirt] cpu_mode``, "host-model" and so on
+    :ivar migrations_out: live migrations that leave this host now
+    :ivar migrations_in: live migrations that come to this host now
+    :ivar link_mbps: speed of the link that they take, 10**6 bit/s
     """
 
     version: str
@@ -391,3 +415,18 @@ class HostFacts:
     kernel: str | None = None
     gpus: tuple[GpuDevice, ...] | None = None
     active: tuple[ActiveVgpu, ...] | None = None
+    migrations_out: int | None = None
+    migrations_in: int | None = None
+    link_mbps: int | None = None
+
+
+@dataclass(frozen=True)
+class VgpuMetadata:
+    """NVML metadata of the vGPUs of a running server, as its host tells it.
+
+    :ivar blobs: one for each vGPU; None: unknown
+    :ivar why: why they are unknown
+    """
+
+    blobs: tuple[bytes, ...] | None
+    why: str | None = None

@@ -31,6 +31,8 @@ class Options:
     state_dir: str
     max_records: int
     audit_log: str
+    unknown_compatibility: str
+    exact_check_timeout_s: int
 
 
 def load(conf: cfg.ConfigOpts) -> Options:

@@ -4,8 +4,8 @@ from typing import Any
 
 import oslo_messaging
 
+from nova_livemig_gpu.model import VgpuMetadata
 from nova_livemig_gpu.rpc import messages
-from nova_livemig_gpu.rpc.messages import Metadata
 from nova_livemig_gpu.rpc.server import API_VERSION, TOPIC
 
 
@@ -20,18 +20,18 @@ class Client:
         )
         self._timeout_s = timeout_s
 
-    def vgpu_metadata(self, host: str, server: str) -> Metadata:
+    def vgpu_metadata(self, host: str, server: str) -> VgpuMetadata:
         """Ask ``host`` for the metadata of the vGPUs of ``server``."""
         try:
             answer = self._rpc.prepare(server=host).call(
                 {}, "vgpu_metadata", server=server
             )
         except oslo_messaging.MessagingTimeout:
-            return Metadata(
+            return VgpuMetadata(
                 None,
                 f"{host} gave no answer within {self._timeout_s:g} s; it may "
                 "run without this plugin",
             )
         except Exception as exc:
-            return Metadata(None, f"{host}: {type(exc).__name__}: {exc}")
+            return VgpuMetadata(None, f"{host}: {type(exc).__name__}: {exc}")
         return messages.decode(answer)

@@ -9,24 +9,13 @@ or ``{"v": 1, "unknown": reason}``. An error is an answer too: only
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from nova_livemig_gpu.model import VgpuMetadata
 
 VERSION = 1
 #: NVML's blobs are some KiB; more than this is no metadata.
 MOST_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """NVML metadata of the vGPUs of a running server.
-
-    :ivar blobs: one for each vGPU; None: unknown
-    :ivar why: why they are unknown
-    """
-
-    blobs: tuple[bytes, ...] | None
-    why: str | None = None
 
 
 def encode(blobs: Sequence[bytes]) -> dict[str, Any]:
@@ -40,19 +29,19 @@ def unknown(why: str) -> dict[str, Any]:
     return {"v": VERSION, "unknown": why}
 
 
-def decode(answer: Any) -> Metadata:
+def decode(answer: Any) -> VgpuMetadata:
     """Parse an answer; whatever cannot be read is unknown."""
     if not isinstance(answer, dict) or answer.get("v") != VERSION:
-        return Metadata(None, "the answer is of another version")
+        return VgpuMetadata(None, "the answer is of another version")
     if "unknown" in answer:
-        return Metadata(None, str(answer["unknown"]))
+        return VgpuMetadata(None, str(answer["unknown"]))
     texts = answer.get("blobs")
     if not isinstance(texts, list):
-        return Metadata(None, "the answer has no blobs")
+        return VgpuMetadata(None, "the answer has no blobs")
     try:
         blobs = tuple(base64.b64decode(text, validate=True) for text in texts)
     except (binascii.Error, TypeError, ValueError):
-        return Metadata(None, "a blob cannot be decoded")
+        return VgpuMetadata(None, "a blob cannot be decoded")
     if any(not blob or len(blob) > MOST_BYTES for blob in blobs):
-        return Metadata(None, "a blob has an impossible size")
-    return Metadata(blobs)
+        return VgpuMetadata(None, "a blob has an impossible size")
+    return VgpuMetadata(blobs)

@@ -25,6 +25,31 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
     def init_host(self, host: str) -> None:
         super().init_host(host)
         self._steering.close_interrupted()
+        self._steering.answer_other_hosts(host)
+
+    def check_source_migrate_data_at_dest(
+        self,
+        ctxt: Any,
+        instance: Any,
+        migrate_data: Any,
+        migration: Any,
+        limits: Any,
+        allocs: Any,
+    ) -> Any:
+        """Adds NVML's verdict on what Nova has claimed on this host.
+
+        A refusal gives the claim back: Nova would keep it until the server
+        is next migrated (``instance_claimed_mdevs``).
+        """
+        data = super().check_source_migrate_data_at_dest(
+            ctxt, instance, migrate_data, migration, limits, allocs
+        )
+        try:
+            self._steering.check_vgpus(instance, data)
+        except Exception:
+            self.instance_claimed_mdevs.pop(instance.uuid, None)
+            raise
+        return data
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         data: dict[str, Any] = super().get_available_resource(nodename)

@@ -6,12 +6,14 @@ from typing import Any
 
 import libvirt
 import nova.conf
+from nova import rpc as nova_rpc
 from nova import version as nova_version
 from oslo_log import log as logging
 
 from nova_livemig_gpu import conf, exception
 from nova_livemig_gpu.facts import codec, collect
 from nova_livemig_gpu.gpu import loader as gpu_loader
+from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.migration import budget, hooks
 from nova_livemig_gpu.migration.audit import AuditEvent, audit
 from nova_livemig_gpu.migration.overhead import overhead_ms
@@ -26,7 +28,9 @@ from nova_livemig_gpu.model import (
 from nova_livemig_gpu.policies import loader
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.staircase import StaircasePolicy
-from nova_livemig_gpu.virt import postcopy, releases, report, settings
+from nova_livemig_gpu.rpc import client as rpc_client
+from nova_livemig_gpu.rpc import server as rpc_server
+from nova_livemig_gpu.virt import exact, postcopy, releases, report, settings
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.session import Session
@@ -54,7 +58,36 @@ class Steering:
         self._sessions: dict[str, Session] = {}
         self._hooks = hooks.load(options.hooks)
         self.release = _release()
-        self.facts = _facts(self.release)
+        self._gpus = gpu_loader.load()
+        self.facts = _facts(self.release, self._gpus)
+
+    def answer_other_hosts(self, host: str) -> None:
+        """Start the RPC server of this host. Never raises."""
+        try:
+            rpc_server.start(nova_rpc.TRANSPORT, host, self._gpus)
+        except Exception:
+            LOG.exception(
+                "Other hosts get no answers from this one: live migrations "
+                "of vGPU servers from here are of unknown compatibility."
+            )
+
+    def check_vgpus(self, instance: Any, migrate_data: Any) -> None:
+        """Take NVML's verdict, see ``virt.exact``.
+
+        :raises MigrationPreCheckError: this host is not fit
+        """
+        options = conf.load(CONF)
+        client = rpc_client.Client(
+            nova_rpc.TRANSPORT, options.exact_check_timeout_s
+        )
+        exact.check(
+            instance,
+            migrate_data,
+            self._driver._get_mediated_devices,
+            self._gpus,
+            client.vgpu_metadata,
+            options.unknown_compatibility,
+        )
 
     def stats(self) -> dict[str, str]:
         """Return what is added to the compute node's ``stats``."""
@@ -246,14 +279,12 @@ def _release() -> releases.Release | None:
         return None
 
 
-def _facts(release: releases.Release | None) -> HostFacts:
+def _facts(release: releases.Release | None, gpus: GpuBackend) -> HostFacts:
     try:
         own = version("nova-livemig-gpu")
     except PackageNotFoundError:
         own = "unknown"
-    return collect.collect(
-        own, release.number if release else None, gpu_loader.load()
-    )
+    return collect.collect(own, release.number if release else None, gpus)
 
 
 def _check_policy(name: str) -> None:

@@ -115,6 +115,7 @@ OVERRIDDEN = (
     "__init__",
     "get_available_resource",
     "init_host",
+    "check_source_migrate_data_at_dest",
     "live_migration_abort",
     "_live_migration",
     "_live_migration_operation",

@@ -1,0 +1,94 @@
+"""The exact check on the destination, once Nova has claimed vGPUs there."""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nova import exception
+from oslo_log import log as logging
+
+from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.migration.exact import Verdict, verdict
+from nova_livemig_gpu.model import VgpuMetadata
+
+LOG = logging.getLogger(__name__)
+
+_NVIDIA = "nvidia-"
+_PCI = re.compile(r"pci_(\w{4,8})_(\w{2})_(\w{2})_(\w)")
+_SYSFS = "/sys/bus/pci/devices"
+
+
+def check(
+    instance: Any,
+    migrate_data: Any,
+    devices: Callable[[], Sequence[Mapping[str, Any]]],
+    backend: GpuBackend,
+    ask_source: Callable[[str, str], VgpuMetadata],
+    on_unknown: str,
+) -> None:
+    """Ask NVML whether the server's vGPUs could go on here.
+
+    :param migrate_data: has ``source_mdev_types`` and ``target_mdevs``
+    :param devices: ``LibvirtDriver._get_mediated_devices``
+    :param ask_source: host, server -> the metadata of its vGPUs
+    :param on_unknown: option ``unknown_compatibility``
+    :raises MigrationPreCheckError: the verdict is no, or unknown where that
+        is refused; the conductor tries the next host then
+    """
+    if "source_mdev_types" not in migrate_data:
+        return
+    types = migrate_data.source_mdev_types or {}
+    if not any(name.startswith(_NVIDIA) for name in types.values()):
+        return
+    claimed = set(migrate_data.target_mdevs.values())
+    found = verdict(
+        ask_source(instance.host, instance.uuid),
+        len(types),
+        [gpu_address(d["parent"]) for d in devices() if d["uuid"] in claimed],
+        backend.compatibility,
+    )
+    _judge(found, instance, on_unknown)
+
+
+def _judge(found: Verdict, instance: Any, on_unknown: str) -> None:
+    if found.compatible:
+        LOG.info("vGPU live migration: %s", found.reason, instance=instance)
+        return
+    if found.compatible is None and on_unknown != "refuse":
+        log = LOG.warning if on_unknown == "warn" else LOG.info
+        log(
+            "It is not known whether the vGPU can be migrated to this host "
+            "(%s). [livemig_gpu] unknown_compatibility is %s: going on.",
+            found.reason,
+            on_unknown,
+            instance=instance,
+        )
+        return
+    raise exception.MigrationPreCheckError(
+        reason=(
+            f"the vGPU of server {instance.uuid} cannot be migrated live to "
+            f"this host: {found.reason}"
+            if found.compatible is False
+            else f"it is not known whether the vGPU of server "
+            f"{instance.uuid} can be migrated live to this host "
+            f"({found.reason}), and [livemig_gpu] unknown_compatibility is "
+            "refuse"
+        )
+    )
+
+
+def gpu_address(parent: str, sysfs: str = _SYSFS) -> str:
+    """Return the PCI address of the GPU that an mdev's parent belongs to.
+
+    :param parent: libvirt's name of the parent, "pci_0000_41_00_4"; with
+        SR-IOV it is a VF, and NVML knows the physical function
+    """
+    parts = _PCI.fullmatch(parent)
+    if parts is None:
+        return parent
+    address = "{}:{}:{}.{}".format(*parts.groups())
+    try:
+        return os.path.basename(os.readlink(f"{sysfs}/{address}/physfn"))
+    except OSError:
+        return address

@@ -1,0 +1,88 @@
+import os
+from types import SimpleNamespace
+
+import pytest
+from nova import exception
+
+from nova_livemig_gpu.model import Compatibility, VgpuMetadata
+from nova_livemig_gpu.virt import exact
+
+INSTANCE = SimpleNamespace(uuid="u1", host="source")
+
+
+class Data(dict):
+    """A versioned object has attributes and knows which are set."""
+
+    __getattr__ = dict.__getitem__
+
+
+META = VgpuMetadata((b"meta",))
+
+
+def check(answer, on_unknown="warn", types=None, metadata=META):
+    asked = []
+
+    def ask_source(host, server):
+        asked.append((host, server))
+        return metadata
+
+    def compatibility(blob, gpu):
+        asked.append((blob, gpu))
+        return answer
+
+    exact.check(
+        INSTANCE,
+        Data(
+            source_mdev_types=types or {"s": "nvidia-558"},
+            target_mdevs={"s": "d"},
+        ),
+        lambda: [
+            {"uuid": "other", "parent": "pci_0000_99_00_0"},
+            {"uuid": "d", "parent": "pci_0000_41_00_0"},
+        ],
+        SimpleNamespace(compatibility=compatibility),
+        ask_source,
+        on_unknown,
+    )
+    return asked
+
+
+def test_the_source_is_asked_and_the_claimed_gpu():
+    asked = check(Compatibility(True, "live"))
+    assert asked == [("source", "u1"), (b"meta", "0000:41:00.0")]
+
+
+def test_no_is_a_precheck_error_with_the_reason():
+    with pytest.raises(exception.MigrationPreCheckError) as caught:
+        check(Compatibility(False, "limited by the host driver"))
+    assert "limited by the host driver" in str(caught.value)
+
+
+def test_unknown_is_the_options_business():
+    unknown = Compatibility(None, "no NVML")
+    check(unknown, "warn")
+    check(unknown, "allow")
+    with pytest.raises(exception.MigrationPreCheckError) as caught:
+        check(unknown, "refuse")
+    assert "unknown_compatibility" in str(caught.value)
+
+
+def test_a_source_that_does_not_answer_is_unknown(caplog):
+    check(None, "warn", metadata=VgpuMetadata(None, "source gave no answer"))
+    assert "source gave no answer" in caplog.text
+
+
+def test_other_vendors_and_servers_without_vgpu_are_not_asked():
+    assert check(None, types={"s": "mtty-1"}) == []
+    exact.check(INSTANCE, Data(), None, None, None, "refuse")
+
+
+def test_the_parent_may_be_a_virtual_function(tmp_path):
+    vf = tmp_path / "0000:41:00.4"
+    vf.mkdir()
+    (tmp_path / "0000:41:00.0").mkdir()
+    os.symlink("../0000:41:00.0", vf / "physfn")
+    sysfs = str(tmp_path)
+    assert exact.gpu_address("pci_0000_41_00_4", sysfs) == "0000:41:00.0"
+    assert exact.gpu_address("pci_0000_41_00_0", sysfs) == "0000:41:00.0"
+    assert exact.gpu_address("mtty_mtty", sysfs) == "mtty_mtty"
