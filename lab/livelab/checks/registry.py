@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All trials, in the order in which they run."""
+
+from livelab.checks import (
+    abort,
+    cost,
+    extra_specs,
+    faults,
+    kills,
+    modes,
+    options,
+    races,
+    refused,
+    settings,
+    sights,
+    unreachable,
+)
+from livelab.checks.trial import Trial
+
+TRIALS: tuple[Trial, ...] = (
+    abort.TRIAL,
+    refused.TRIAL,
+    *kills.TRIALS,
+    *unreachable.TRIALS,
+    *races.TRIALS,
+    *modes.TRIALS,
+    *settings.TRIALS,
+    extra_specs.TRIAL,
+    *options.TRIALS,
+    *faults.TRIALS,
+    *sights.TRIALS,
+    *cost.TRIALS,
+)

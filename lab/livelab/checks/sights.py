@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be seen of a migration: its progress, and the audit log."""
+
+import json
+from typing import Any
+
+from livelab.checks.trial import Notes, Trial
+from livelab.checks.world import World
+
+AUDIT = "nova/livemig_gpu/audit.log"
+OURS = "livemig_gpu.migration"
+
+
+def progress(world: World, notes: Notes) -> None:
+    """`openstack server migration show` and `list`, in mid-migration."""
+    trip = world.moving(world.server(), 8)
+    number = str((trip.record() or {})["id"])
+    words = ["server", "migration", "show", trip.server_id, number]
+    first = world.client.openstack(*words)
+    second = world.client.openstack(*words)
+    keys = ("memory_total_bytes", "memory_processed_bytes")
+    keys += ("memory_remaining_bytes",)
+    notes.expect(
+        "memory figures are shown",
+        all(_figure(second, key) for key in keys[:2]),
+        {key: _figure(second, key) for key in keys},
+    )
+    grown = _figure(second, keys[1]) >= _figure(first, keys[1])
+    notes.expect(
+        "and grow",
+        grown,
+        f"{_figure(first, keys[1])} then {_figure(second, keys[1])}",
+    )
+    trip.force_complete()
+    trip.wait_over()
+
+
+def _figure(shown: dict[str, Any], key: str) -> int:
+    # The client has had two spellings of these columns.
+    for name, value in shown.items():
+        if name.lower().replace(" ", "_") == key:
+            return int(value or 0)
+    return 0
+
+
+def audit(world: World, notes: Notes) -> None:
+    trip = world.moving(world.server(), 1)
+    trip.force_complete()
+    trip.wait_over()
+    there = world.other(trip.source).name
+    _audited(world, notes, trip.source, there, trip.server_id, "completed")
+    back = world.moving(world.server(), 1)
+    back.abort()
+    back.wait_over()
+    _audited(world, notes, there, trip.source, trip.server_id, "cancelled")
+
+
+def _audited(
+    world: World,
+    notes: Notes,
+    source: str,
+    dest: str,
+    server_id: str,
+    result: str,
+) -> None:
+    lines = _lines(world, source, server_id)
+    ours = [line for line in lines if line["event"] == OURS][-2:]
+    notes.expect(
+        f"{result}: a start and an end",
+        [line["phase"] for line in ours] == ["start", "end"],
+        [(line["phase"], line["result"]) for line in ours],
+    )
+    last = ours[-1] if ours else {}
+    notes.expect(
+        f"{result}: who, from, to, result",
+        bool(last.get("user_id"))
+        and (last.get("source"), last.get("destination")) == (source, dest)
+        and last.get("result") == result,
+        last,
+    )
+    theirs = [line for line in lines if line["event"] != OURS]
+    notes.show(
+        f"{result}: Nova's own lines",
+        sorted({f"{x['event']}.{x['phase']}" for x in theirs}),
+    )
+
+
+def _lines(world: World, host: str, server_id: str) -> list[dict[str, Any]]:
+    file = world.site.network[host].dir / AUDIT
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    return [line for line in found if line["server"] == server_id]
+
+
+TRIALS = (
+    Trial("progress", "`server migration show` in mid-migration", progress),
+    Trial("audit", "the audit log of two migrations", audit, stock=False),
+)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a trial is, and what it notes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from livelab.cloud.ini import Sections
+
+if TYPE_CHECKING:
+    from livelab.checks.world import World
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing that was looked at; ok is None where nothing is demanded."""
+
+    what: str
+    got: str
+    ok: bool | None
+
+
+@dataclass
+class Notes:
+    """All that one trial found with one driver."""
+
+    items: list[Note] = field(default_factory=list)
+
+    def expect(self, what: str, ok: bool, got: object) -> bool:
+        """Note something that the plugin must fulfil."""
+        self.items.append(Note(what, str(got), ok))
+        return ok
+
+    def show(self, what: str, got: object) -> None:
+        """Note something that is only shown."""
+        self.items.append(Note(what, str(got), None))
+
+    @property
+    def failed(self) -> bool:
+        """Whether something that must be so is not."""
+        return any(note.ok is False for note in self.items)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial.
+
+    :ivar does: what is done, in a line
+    :ivar options: laid over ``world.BASE`` in the computes' nova.conf
+    :ivar stock: whether it says something with stock Nova
+    """
+
+    name: str
+    does: str
+    run: Callable[["World", Notes], None]
+    options: Sections = field(default_factory=dict)
+    stock: bool = True
