@@ -54,7 +54,7 @@ def _check(point: CurvePoint) -> None:
 def dirty_bytes(curve: DirtyCurve, period_s: float) -> float:
     """f(period_s) in bytes; 0 for an empty curve.
 
-    >>> c = make([CurvePoint(1, 10), CurvePoint(2, 16)], 20)
+    >>> c = make([CurvePoint(1, 10), CurvePoint(2, 16)], 20.0)
     >>> [dirty_bytes(c, t) for t in (0.5, 1.5, 2.5, 60)]
     [7.0, 13.0, 19.0, 20.0]
     """
