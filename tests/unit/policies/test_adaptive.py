@@ -1,0 +1,258 @@
+"""The law, rule by rule; whole migrations are in migration/test_loop.py."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_livemig_gpu.model import (
+    ActionKind,
+    Goal,
+    OnTimeout,
+    Surroundings,
+)
+from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
+from nova_livemig_gpu.policies.progress import Progress
+from tests import builders
+from tests.builders import at_pass_end, sample
+
+#: 60 s without progress: 100 MiB need 2 s at 50 MiB/s, and leave as much.
+STUCK = [100.0] * 30
+
+
+def policy(around=None, **settings):
+    return AdaptivePolicy(
+        builders.budget(**settings),
+        around or Surroundings(overhead_ms=100),
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget_ms", "overhead_ms", "limit_ms"),
+    [
+        (300, 100, 200),
+        (300, 0, 300),
+        (300, 299, 10),
+        (300, 5000, 10),
+        (10, 0, 10),
+        (2_000_000, 100, 1_999_900),
+    ],
+)
+def test_limit_keeps_the_overhead_free(budget_ms, overhead_ms, limit_ms):
+    plan = policy(
+        Surroundings(overhead_ms=overhead_ms), max_downtime_ms=budget_ms
+    ).plan()
+    assert plan.max_downtime_ms == limit_ms
+
+
+def test_gentle_starts_low():
+    assert policy(goal=Goal.GENTLE).plan().max_downtime_ms == 30
+    tight = policy(goal=Goal.GENTLE, max_downtime_ms=115).plan()
+    assert tight.max_downtime_ms == 15
+
+
+@pytest.mark.parametrize(
+    ("allowed", "obstacle", "possible", "notes"),
+    [
+        (True, None, True, ()),
+        (False, None, False, ()),
+        (True, "has a vGPU", False, ("no post-copy: has a vGPU",)),
+        (False, "has a vGPU", False, ()),
+    ],
+)
+def test_plan_of_postcopy(allowed, obstacle, possible, notes):
+    around = Surroundings(overhead_ms=0, no_postcopy=obstacle)
+    plan = policy(around, postcopy=allowed, auto_converge=True).plan()
+    assert plan.postcopy is possible
+    assert plan.auto_converge is not possible
+    assert plan.notes == notes
+
+
+def test_nothing_inside_a_pass():
+    inside = replace(at_pass_end(STUCK), pass_ended=False)
+    assert policy(postcopy=True).decide(inside) is None
+
+
+def test_postcopy_when_the_floor_is_above_the_budget():
+    decision = policy(postcopy=True).decide(at_pass_end(STUCK))
+    assert decision.action.kind is ActionKind.START_POSTCOPY
+    assert decision.code == "floor_above_budget"
+    assert "100.0 MiB" in decision.reason
+    assert "200 ms are good for 10.0 MiB" in decision.reason
+    assert decision.numbers["postcopy_s"] == pytest.approx(2.0)
+
+
+def test_postcopy_when_it_saves_enough():
+    # 10 s dirty 400 MiB: passes shrink by a fifth each.
+    slow = at_pass_end([400.0], t_s=10)
+    decision = policy(postcopy=True).decide(slow)
+    assert decision.code == "postcopy_is_faster"
+
+
+def test_no_postcopy_to_save_little():
+    # 10 s dirty 20 MiB: one more pass of 0.4 s, and the pause.
+    quick = at_pass_end([20.0], t_s=10)
+    assert policy(postcopy=True).decide(quick) is None
+
+
+def test_gentle_does_not_switch_to_save_time():
+    slow = at_pass_end([400.0], t_s=10, limit_ms=30)
+    gentle = policy(postcopy=True, goal=Goal.GENTLE)
+    assert gentle.decide(slow) is None
+
+
+def test_refused_postcopy_is_not_asked_for_again():
+    refused = at_pass_end([100.0], postcopy_failed=True)
+    assert policy(postcopy=True).decide(refused) is None
+
+
+def test_gives_up_with_the_numbers():
+    decision = policy().decide(at_pass_end(STUCK))
+    assert decision.action.kind is ActionKind.ABORT
+    assert decision.code == "cannot_converge"
+    for number in ("30 passes", "100.0 MiB", "2000 ms", "is 300"):
+        assert number in decision.reason
+    assert "post-copy is forbidden" in decision.reason
+
+
+def test_says_why_an_allowed_postcopy_was_not_used():
+    around = Surroundings(overhead_ms=0, no_postcopy="the server is paused")
+    decision = policy(around, postcopy=True).decide(at_pass_end(STUCK))
+    assert "post-copy is not possible" in decision.reason
+
+
+@pytest.mark.parametrize(
+    "wish", [OnTimeout.CONTINUE, OnTimeout.FORCE_COMPLETE, OnTimeout.POSTCOPY]
+)
+def test_gives_up_only_where_the_timeout_would(wish):
+    assert policy(on_timeout=wish).decide(at_pass_end(STUCK)) is None
+
+
+@pytest.mark.parametrize(
+    ("throttle", "gives_up"), [(None, False), (98, False), (99, True)]
+)
+def test_auto_converge_gets_its_chance(throttle, gives_up):
+    stuck = at_pass_end(STUCK)
+    slowed = replace(
+        stuck, sample=replace(stuck.sample, throttle_percent=throttle)
+    )
+    decision = policy(auto_converge=True).decide(slowed)
+    assert (decision is not None) is gives_up
+
+
+def test_hope_while_passes_still_shrink():
+    shrinking = [100.0 * 0.98**n for n in range(30)]
+    assert policy().decide(at_pass_end(shrinking)) is None
+
+
+def test_few_passes_are_no_reason_to_give_up():
+    assert policy().decide(at_pass_end([100.0, 100.0])) is None
+
+
+def test_gentle_raises_once_to_what_is_needed():
+    # 20 MiB at 50 MiB/s: 400 ms, a quarter more is 500.
+    level = at_pass_end([20.0, 20.0], limit_ms=30)
+    around = Surroundings(overhead_ms=0)
+    gentle = policy(around, goal=Goal.GENTLE, max_downtime_ms=600)
+    decision = gentle.decide(level)
+    assert decision.code == "floor_reached"
+    assert decision.action.value == 501
+
+
+def test_gentle_never_exceeds_the_budget():
+    level = at_pass_end([100.0, 100.0], limit_ms=30)
+    decision = policy(goal=Goal.GENTLE).decide(level)
+    assert decision.action.value == 200
+
+
+def test_gentle_goes_to_the_top_when_its_guess_was_not_enough():
+    around = Surroundings(overhead_ms=0)
+    gentle = policy(around, goal=Goal.GENTLE, max_downtime_ms=600)
+    stuck = at_pass_end([20.0] * 4, limit_ms=501, limit_pass=2)
+    assert gentle.decide(stuck).action.value == 600
+    patient = replace(stuck, limit_pass=3)
+    assert gentle.decide(patient) is None
+
+
+def test_gentle_hurries_when_the_timeout_is_near():
+    shrinking = at_pass_end([40.0, 20.0], t_s=90, limit_ms=30)
+    near = policy(goal=Goal.GENTLE, timeout_s=100).decide(shrinking)
+    assert near.code == "short_of_time"
+    far = policy(goal=Goal.GENTLE, timeout_s=1000).decide(shrinking)
+    assert far is None
+
+
+@pytest.mark.parametrize(
+    "blind",
+    [
+        Progress(sample=sample(5), pass_ended=True),
+        replace(at_pass_end(STUCK), sample=sample(60, 31, 1000, None)),
+        Progress(pass_ended=True),
+    ],
+)
+def test_missing_data_stops_the_rules_of_the_passes(blind):
+    assert policy(postcopy=True).decide(blind) is None
+
+
+def test_missing_data_does_not_stop_the_deadline():
+    blind = Progress(sample=sample(101, None, 0, None))
+    decision = policy(timeout_s=100).decide(blind)
+    assert decision.code == "deadline"
+
+
+@pytest.mark.parametrize("state", ["postcopy", "forced", "aborting"])
+def test_nothing_more_after_the_point_of_no_return(state):
+    over = at_pass_end(STUCK, **{state: True})
+    assert policy(postcopy=True, timeout_s=1).decide(over) is None
+
+
+@given(
+    dirtied=st.lists(st.floats(0, 1024), min_size=1, max_size=14),
+    t_s=st.floats(2, 5000),
+    limit_ms=st.none() | st.integers(10, 2_000_000),
+    goal=st.sampled_from(Goal),
+    wish=st.sampled_from(OnTimeout),
+    timeout_s=st.none() | st.integers(1, 10_000),
+    postcopy=st.booleans(),
+    obstacle=st.none() | st.just("a reason"),
+    budget_ms=st.integers(10, 2_000_000),
+    overhead_ms=st.floats(0, 60_000),
+)
+def test_any_decision_keeps_the_settings(
+    dirtied,
+    t_s,
+    limit_ms,
+    goal,
+    wish,
+    timeout_s,
+    postcopy,
+    obstacle,
+    budget_ms,
+    overhead_ms,
+):
+    """Never beyond the budget, never post-copy that is forbidden, never an
+    abort that nobody asked for, never a limit that is lowered."""
+    law = policy(
+        Surroundings(overhead_ms=overhead_ms, no_postcopy=obstacle),
+        goal=goal,
+        on_timeout=wish,
+        timeout_s=timeout_s,
+        postcopy=postcopy,
+        max_downtime_ms=budget_ms,
+    )
+    assert 10 <= law.plan().max_downtime_ms <= budget_ms
+    decision = law.decide(at_pass_end(dirtied, t_s=t_s, limit_ms=limit_ms))
+    if decision is None:
+        return
+    assert decision.reason and decision.code
+    match decision.action.kind:
+        case ActionKind.SET_DOWNTIME:
+            assert limit_ms < decision.action.value <= budget_ms
+        case ActionKind.START_POSTCOPY:
+            assert postcopy and obstacle is None
+        case ActionKind.FORCE_COMPLETE:
+            assert wish is OnTimeout.FORCE_COMPLETE
+        case ActionKind.ABORT:
+            assert wish in (OnTimeout.ABORT, OnTimeout.POSTCOPY)
+            assert decision.code == "deadline" or wish is OnTimeout.ABORT
