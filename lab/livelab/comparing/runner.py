@@ -15,7 +15,7 @@ from livelab.cloud import computes, mode
 from livelab.cloud.client import Client
 from livelab.cloud.records import Migration
 from livelab.cloud.site import Site
-from livelab.comparing import figures, live
+from livelab.comparing import figures, live, ready
 from livelab.comparing.console import Console, Say, damaged
 from livelab.comparing.figures import Figures
 from livelab.comparing.rows import Row
@@ -49,6 +49,7 @@ class Runner:
         """Restart the computes, unless they run for this row already."""
         if mode.load(self.site.state) != row.mode:
             computes.configure(row.driver, row.options, site=self.site)
+            ready.wait(self.site)
 
     def run(self, row: Row, number: int, say: Say) -> Figures:
         """One run from a steady load to verified memory; raises LabError."""
