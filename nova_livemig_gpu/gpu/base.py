@@ -3,12 +3,15 @@
 A backend scores itself; all are asked before any is initialised, and the
 one with the highest score is used. To write one: subclass
 :class:`GpuBackend` and register it in ``nova_livemig_gpu.gpu_backends``.
+
+A backend that cannot read something says so once, in its log, and then
+answers that it is unknown; it raises only what is a fault of its own.
 """
 
 import abc
 from collections.abc import Sequence
 
-from nova_livemig_gpu.model import GpuDevice
+from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
 
 
 class GpuBackend(abc.ABC):
@@ -22,5 +25,32 @@ class GpuBackend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def devices(self) -> Sequence[GpuDevice]:
-        """Return the GPUs of this host, in a stable order."""
+    def devices(self) -> Sequence[GpuDevice] | None:
+        """Return the GPUs of this host, in a stable order; None: unknown.
+
+        A GPU that cannot be read (off the bus) is left out.
+        """
+
+    def active(self) -> Sequence[ActiveVgpu] | None:
+        """Return the vGPUs in use; None: this backend cannot know."""
+        return None
+
+    def vgpu_metadata(self, server: str) -> Sequence[bytes]:
+        """Return the raw NVML metadata of each vGPU of a running server.
+
+        Empty: it has none, or they cannot all be read. Whoever asks knows
+        how many vGPUs the server has, and compares.
+
+        :param server: UUID of the server
+        """
+        return ()
+
+    def compatibility(
+        self, metadata: bytes, gpu_address: str
+    ) -> Compatibility:
+        """Ask whether a running vGPU could go on, on a GPU of this host.
+
+        :param metadata: of the vGPU, see :meth:`vgpu_metadata`
+        :param gpu_address: see :class:`GpuDevice`
+        """
+        return Compatibility(None, "This host has no NVML to ask")

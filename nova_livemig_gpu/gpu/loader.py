@@ -8,15 +8,22 @@ from stevedore import extension
 
 from nova_livemig_gpu.exception import PluginNotMine
 from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.gpu.bounded import BoundedBackend
 from nova_livemig_gpu.gpu.null import NullBackend
 
 LOG = logging.getLogger(__name__)
 
 NAMESPACE = "nova_livemig_gpu.gpu_backends"
 
+#: A call that takes longer has an unknown answer.
+BOUND_S = 5.0
 
-def load() -> GpuBackend:
-    """Return the best backend for this host; one without GPUs at worst."""
+
+def load(bound_s: float = BOUND_S) -> GpuBackend:
+    """Return the best backend for this host; one without GPUs at worst.
+
+    :param bound_s: none of its calls takes longer
+    """
 
     def failed(manager: Any, entry_point: Any, error: Exception) -> None:
         LOG.warning("GPU backend %s left out: %s", entry_point.name, error)
@@ -24,7 +31,10 @@ def load() -> GpuBackend:
     found = extension.ExtensionManager(
         NAMESPACE, invoke_on_load=True, on_load_failure_callback=failed
     )
-    return best((each.name, each.obj) for each in found)
+    return best(
+        (each.name, BoundedBackend(each.name, each.obj, bound_s))
+        for each in found
+    )
 
 
 def best(backends: Iterable[tuple[str, GpuBackend]]) -> GpuBackend:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nova_livemig_gpu.gpu.base import GpuBackend
-from nova_livemig_gpu.model import GpuDevice
+from nova_livemig_gpu.model import ActiveVgpu, GpuDevice
 
 
 class NullBackend(GpuBackend):
@@ -13,4 +13,7 @@ class NullBackend(GpuBackend):
         return 1
 
     def devices(self) -> Sequence[GpuDevice]:
+        return ()
+
+    def active(self) -> Sequence[ActiveVgpu]:
         return ()

@@ -1,0 +1,208 @@
+"""Learns of NVIDIA's GPUs from NVML; the only module that imports pynvml.
+
+NVML is opened for each round of questions and closed after it: whoever
+keeps it open keeps the driver from being reset or replaced.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from nova_livemig_gpu.exception import PluginNotMine
+from nova_livemig_gpu.gpu import nvml_metadata, nvml_verdict
+from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.gpu.nvml_ask import Ask, GpuGone
+from nova_livemig_gpu.gpu.nvml_calls import NvmlCalls
+from nova_livemig_gpu.gpu.nvml_gpu import GpuReader
+from nova_livemig_gpu.gpu.once import Once
+from nova_livemig_gpu.gpu.sysfs import SysfsBackend
+from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
+
+T = TypeVar("T")
+
+SCORE = 100
+
+
+class NoNvml(Exception):
+    """NVML cannot be used now.
+
+    :ivar expected: nothing says that it should be usable here
+    """
+
+    def __init__(self, reason: str, expected: bool = False) -> None:
+        super().__init__(reason)
+        self.expected = expected
+
+
+@dataclass(frozen=True)
+class _Session:
+    """NVML, opened."""
+
+    pynvml: Any
+    calls: NvmlCalls
+    ask: Ask
+
+
+class NvmlBackend(GpuBackend):
+    """NVIDIA's GPUs, from NVML; what it does not tell, from the kernel.
+
+    NVML knows nothing of a kernel's VFIO drivers, and numbers types without
+    the prefix that they have as mediated devices. GPUs of others, and
+    parents that are no GPUs, are taken over from the kernel.
+    """
+
+    def __init__(self, kernel: SysfsBackend | None = None) -> None:
+        self._kernel = kernel or SysfsBackend()
+        self._once = Once()
+
+    def score(self) -> int:
+        try:
+            with self._open() as session:
+                count: int = session.pynvml.nvmlDeviceGetCount()
+        except NoNvml as exc:
+            if not exc.expected:
+                self._unusable(exc)
+            raise PluginNotMine(plugin="nvml", reason=str(exc)) from exc
+        if count == 0:
+            raise PluginNotMine(plugin="nvml", reason="NVML knows no GPU")
+        return SCORE
+
+    def devices(self) -> Sequence[GpuDevice] | None:
+        kernel = {each.address: each for each in self._kernel.devices()}
+        found = self._each_gpu(kernel, GpuReader.device)
+        if found is None:
+            return None
+        others = [
+            each
+            for address, each in kernel.items()
+            # an NVIDIA GPU that NVML does not show is lost
+            if self._kernel.is_nvidia(address) is False
+        ]
+        return sorted(found + others, key=lambda each: each.address)
+
+    def active(self) -> Sequence[ActiveVgpu] | None:
+        """Return the vGPUs in use that NVML knows of."""
+        kernel = {each.address: each for each in self._kernel.devices()}
+        found = self._each_gpu(kernel, GpuReader.active)
+        if found is None:
+            return None
+        return [each for of_gpu in found for each in of_gpu]
+
+    def vgpu_metadata(self, server: str) -> Sequence[bytes]:
+        found = self._each_gpu(
+            {}, lambda reader, handle: reader.metadata(handle, server)
+        )
+        every = [each for of_gpu in found or () for each in of_gpu]
+        whole = [each for each in every if each is not None]
+        return whole if len(whole) == len(every) else ()
+
+    def compatibility(
+        self, metadata: bytes, gpu_address: str
+    ) -> Compatibility:
+        vgpu = nvml_metadata.vgpu(metadata)
+        if vgpu is None:
+            return nvml_verdict.unknown("The vGPU's metadata are not readable")
+        try:
+            with self._open() as session:
+                bits = _verdict(session, metadata, gpu_address)
+        except NoNvml as exc:
+            return nvml_verdict.unknown(f"NVML cannot be asked: {exc}")
+        return nvml_verdict.decide(*bits, vgpu)
+
+    def pgpu_metadata(self, gpu_address: str) -> bytes | None:
+        """Return the raw NVML metadata of a GPU; None: unknown."""
+        with contextlib.suppress(NoNvml), self._open() as session:
+            return session.calls.pgpu_metadata(_handle(session, gpu_address))
+        return None
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[_Session]:
+        """:raises NoNvml: it cannot be opened, or failed within"""
+        try:
+            import pynvml
+        except ImportError as exc:
+            raise NoNvml(
+                "nvidia-ml-py is not installed", self._no_card()
+            ) from exc
+        try:
+            pynvml.nvmlInit()
+            try:
+                ask = Ask(pynvml, self._once)
+                yield _Session(pynvml, NvmlCalls(pynvml), ask)
+            finally:
+                with contextlib.suppress(pynvml.NVMLError):
+                    pynvml.nvmlShutdown()
+        except pynvml.NVMLError as exc:
+            raise self._no_nvml(pynvml, exc) from exc
+
+    def _no_nvml(self, pynvml: Any, error: Any) -> NoNvml:
+        code = error.value
+        if code == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
+            return NoNvml(str(error), self._no_card())
+        if code == pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
+            return NoNvml(f"{error}; restart nova-compute")
+        return NoNvml(str(error))
+
+    def _no_card(self) -> bool:
+        return not self._kernel.has_nvidia_gpu()
+
+    def _each_gpu(
+        self,
+        kernel: dict[str, GpuDevice],
+        read: Callable[[GpuReader, Any], T],
+    ) -> list[T] | None:
+        """Return what ``read`` tells of each GPU that answers."""
+        try:
+            with self._open() as session:
+                reader = GpuReader(
+                    session.pynvml, session.calls, session.ask, kernel
+                )
+                count = session.pynvml.nvmlDeviceGetCount()
+                told = [
+                    self._one_gpu(session, reader, index, read)
+                    for index in range(count)
+                ]
+        except NoNvml as exc:
+            self._unusable(exc)
+            return None
+        self._once.over("nvml", "NVML answers again")
+        return [each for found in told for each in found]
+
+    def _one_gpu(
+        self,
+        session: _Session,
+        reader: GpuReader,
+        index: int,
+        read: Callable[[GpuReader, Any], T],
+    ) -> list[T]:
+        try:
+            handle = session.ask(
+                f"GPU {index}",
+                session.pynvml.nvmlDeviceGetHandleByIndex,
+                index,
+            )
+            found = [] if handle is None else [read(reader, handle)]
+        except GpuGone as exc:
+            self._once.warn(
+                f"gpu {index}", f"NVML: GPU {index} is left out: {exc}"
+            )
+            return []
+        self._once.over(f"gpu {index}", f"NVML: GPU {index} answers again")
+        return found
+
+    def _unusable(self, why: NoNvml) -> None:
+        self._once.warn(
+            "nvml", f"NVML cannot be used, GPUs of this host unknown: {why}"
+        )
+
+
+def _handle(session: _Session, address: str) -> Any:
+    return session.pynvml.nvmlDeviceGetHandleByPciBusId(address)
+
+
+def _verdict(
+    session: _Session, metadata: bytes, gpu_address: str
+) -> tuple[int, int]:
+    pgpu = session.calls.pgpu_metadata(_handle(session, gpu_address))
+    return session.calls.compatibility(metadata, pgpu)

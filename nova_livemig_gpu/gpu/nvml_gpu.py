@@ -1,0 +1,150 @@
+"""Reads the facts of a physical GPU from NVML."""
+
+from typing import Any
+
+from nova_livemig_gpu.gpu import nvml_metadata
+from nova_livemig_gpu.gpu.nvml_ask import Ask, GpuGone
+from nova_livemig_gpu.gpu.nvml_calls import NvmlCalls
+from nova_livemig_gpu.gpu.nvml_vgpu import VgpuReader
+from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, VgpuKind
+
+_MIB = 1 << 20
+
+
+class GpuReader:
+    """Reads GPUs within one session with NVML.
+
+    :param pynvml: the module
+    :param kernel: what the kernel tells of each GPU, by address
+    """
+
+    def __init__(
+        self,
+        pynvml: Any,
+        calls: NvmlCalls,
+        ask: Ask,
+        kernel: dict[str, GpuDevice],
+    ) -> None:
+        self._nvml = pynvml
+        self._calls = calls
+        self._ask = ask
+        self._kernel = kernel
+        self._vgpus = VgpuReader(pynvml, calls, ask)
+        self._driver = ask("driver version", pynvml.nvmlSystemGetDriverVersion)
+
+    def device(self, handle: Any) -> GpuDevice:
+        """Return what is known of a GPU.
+
+        :raises GpuGone: the GPU does not answer
+        """
+        ask, nvml = self._ask, self._nvml
+        address = self._address(handle)
+        mode = self._mode(handle)
+        kind = self._kind(address, mode)
+        types = self._vgpus.types(handle, kind)
+        kernel = self._kernel.get(address)
+        manager = self._manager(handle)
+        memory = ask("memory", nvml.nvmlDeviceGetMemoryInfo, handle)
+        return GpuDevice(
+            address=address,
+            name=ask("name", nvml.nvmlDeviceGetName, handle) or "unknown",
+            kind=kind if types or kernel else None,
+            board=self._board(handle),
+            memory_mib=memory.total // _MIB if memory else None,
+            driver=self._driver,
+            vgpu_manager=manager.host_driver if manager else None,
+            ecc=_is_on(ask("ECC mode", nvml.nvmlDeviceGetEccMode, handle)),
+            mig=_is_on(ask("MIG mode", nvml.nvmlDeviceGetMigMode, handle)),
+            vgpu_mode=mode,
+            streaming=_is_on([self._capability(handle, "DEVICE_STREAMING")]),
+            read_mb_s=self._capability(handle, "READ_DEVICE_BUFFER_BW"),
+            write_mb_s=self._capability(handle, "WRITE_DEVICE_BUFFER_BW"),
+            migratable=_both(
+                kernel.migratable if kernel else None,
+                manager.migratable if manager else None,
+            ),
+            types=types or (kernel.types if kernel else ()),
+        )
+
+    def active(self, handle: Any) -> list[ActiveVgpu]:
+        """Return the vGPUs in use on a GPU.
+
+        :raises GpuGone: the GPU does not answer
+        """
+        address = self._address(handle)
+        kind = self._kind(address, self._mode(handle))
+        return self._vgpus.active(handle, address, kind)
+
+    def metadata(self, handle: Any, server: str) -> list[bytes | None]:
+        """Return the metadata of a server's vGPUs; None: not readable.
+
+        :raises GpuGone: the GPU does not answer
+        """
+        return self._vgpus.metadata(handle, server)
+
+    def _address(self, handle: Any) -> str:
+        pci = self._ask("PCI address", self._nvml.nvmlDeviceGetPciInfo, handle)
+        if pci is None:
+            raise GpuGone("its PCI address cannot be read")
+        return f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0"
+
+    def _board(self, handle: Any) -> str | None:
+        number: str | None = self._ask(
+            "board part number",
+            self._nvml.nvmlDeviceGetBoardPartNumber,
+            handle,
+        )
+        if number and number.strip():
+            return number.strip()
+        pci = self._ask("PCI IDs", self._nvml.nvmlDeviceGetPciInfo, handle)
+        if pci is None:
+            return None
+        # nvml.h nvmlPciInfo_t: the device in the upper half, vendor in the
+        # lower
+        ids = (pci.pciDeviceId, pci.pciSubSystemId)
+        return ":".join(f"{i & 0xFFFF:04x}:{i >> 16:04x}" for i in ids)
+
+    def _mode(self, handle: Any) -> str | None:
+        nvml = self._nvml
+        mode = self._ask(
+            "host vGPU mode", nvml.nvmlDeviceGetHostVgpuMode, handle
+        )
+        return {
+            nvml.NVML_HOST_VGPU_MODE_SRIOV: "sriov",
+            nvml.NVML_HOST_VGPU_MODE_NON_SRIOV: "non_sriov",
+        }.get(mode)
+
+    def _kind(self, address: str, mode: str | None) -> VgpuKind:
+        """The kernel tells. If not: without SR-IOV all vGPUs are mdevs, and
+        a driver too old to know a mode knows only mdevs."""
+        kernel = self._kernel.get(address)
+        if kernel is not None and kernel.kind is not None:
+            return kernel.kind
+        return VgpuKind.VF if mode == "sriov" else VgpuKind.MDEV
+
+    def _capability(self, handle: Any, name: str) -> int | None:
+        number = getattr(self._nvml, f"NVML_DEVICE_VGPU_CAP_{name}", None)
+        if number is None:  # an old pynvml
+            return None
+        return self._ask(
+            f"vGPU capability {name}",
+            self._nvml.nvmlDeviceGetVgpuCapabilities,
+            handle,
+            number,
+        )
+
+    def _manager(self, handle: Any) -> nvml_metadata.PgpuMetadata | None:
+        """The vGPU manager's side of the driver: it alone has metadata."""
+        raw = self._ask("pGPU metadata", self._calls.pgpu_metadata, handle)
+        return nvml_metadata.pgpu(raw) if raw else None
+
+
+def _is_on(modes: Any) -> bool | None:
+    """Of (current, pending) the current one."""
+    return None if not modes or modes[0] is None else bool(modes[0])
+
+
+def _both(kernel: bool | None, nvml: bool | None) -> bool | None:
+    """Both must be able to; what one does not tell, the other decides."""
+    told = {kernel, nvml} - {None}
+    return None if not told else told == {True}

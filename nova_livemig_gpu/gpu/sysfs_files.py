@@ -1,0 +1,74 @@
+"""Reads small files and folders of sysfs, which may vanish at any moment."""
+
+import os
+import re
+from pathlib import Path
+
+#: No attribute that we read is longer (sysfs: a page each).
+_MOST_BYTES = 65536
+
+_PCI_ADDRESS = re.compile(
+    r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.ASCII
+)
+_PCI_ID = re.compile(r"0x([0-9a-f]{4})", re.ASCII)
+
+
+def text(path: Path) -> str | None:
+    """Return what a file holds, stripped; None: cannot be read, or empty."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES).decode().strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def number(path: Path) -> int | None:
+    """Return the number, not negative, that a file holds."""
+    return to_number(text(path))
+
+
+def to_number(word: str | None) -> int | None:
+    """Return a plain decimal number; None: it is none."""
+    if word and word.isascii() and word.isdigit() and len(word) < 20:
+        return int(word)
+    return None
+
+
+def children(folder: Path) -> list[str]:
+    """Return the sorted names in a folder; empty where there is none."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def target(link: Path) -> str | None:
+    """Return the last name of what a link points to."""
+    try:
+        return Path(os.readlink(link)).name or None
+    except OSError:
+        return None
+
+
+def is_pci_address(name: str) -> bool:
+    return _PCI_ADDRESS.fullmatch(name) is not None
+
+
+def pci_ids(device: Path) -> str | None:
+    """Return "vendor:device:subvendor:subdevice" of a PCI device."""
+    parts = []
+    for name in ("vendor", "device", "subsystem_vendor", "subsystem_device"):
+        match = _PCI_ID.fullmatch((text(device / name) or "").lower())
+        if match is None:
+            return None
+        parts.append(match[1])
+    return ":".join(parts)
+
+
+def physical(root: Path, parent: str) -> str:
+    """Return the physical function that a virtual one belongs to.
+
+    A parent that is no virtual function is its own.
+    """
+    link = root / "bus/pci/devices" / parent / "physfn"
+    return target(link) or parent
