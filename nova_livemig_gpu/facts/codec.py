@@ -1,36 +1,99 @@
 """HostFacts <-> the ``stats`` of a compute node.
 
-Nova keeps ``stats`` as flat strings: a nested value breaks its resource
-update. So the facts are one compact JSON text under one key. A version that
-is not known, and anything that cannot be read, is unknown: None.
+Nova keeps ``stats`` as flat strings in one text column of 64 KiB; a nested
+value breaks its resource update (nova/compute/resource_tracker.py,
+nova/objects/compute_node.py). So the facts are three strings, by how often
+they change: :mod:`.base`, :mod:`.now` and :mod:`.active`, where their form
+is described. Unchanged facts give unchanged strings, which cost no write.
+
+A version that is not known, a string that was cut, and anything that is not
+exactly what we write is unknown as a whole: None, never half of it.
 """
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from nova_livemig_gpu.model import HostFacts
+from oslo_log import log as logging
 
-KEY = "livemig_gpu"
-VERSION = 1
+from nova_livemig_gpu.facts import active, base, now
+from nova_livemig_gpu.facts.envelope import Malformed
+from nova_livemig_gpu.model import GpuDevice, HostFacts
+
+LOG = logging.getLogger(__name__)
+
+KEY = base.KEY
+KEYS = (base.KEY, now.KEY, active.KEY)
+
+#: All strings of a host together. The column has 64 KiB, and is not ours.
+MOST_BYTES = 32_768
 
 
 def encode(facts: HostFacts) -> dict[str, str]:
-    """Return what to merge into ``stats``."""
-    body = {
-        "v": VERSION,
-        "version": facts.version,
-        "nova_release": facts.nova_release,
+    """Return what to merge into ``stats``; always all of ``KEYS``."""
+    for fewer in (facts, replace(facts, active=None), _bare(facts)):
+        stats = _encode(fewer)
+        if sum(map(len, stats.values())) <= MOST_BYTES:
+            break
+    if fewer is not facts:
+        LOG.warning(
+            "The facts of this host are too long and are published in part: "
+            "without vGPUs in use%s",
+            "" if fewer.gpus == facts.gpus else " and GPUs",
+        )
+    return stats
+
+
+def _bare(facts: HostFacts) -> HostFacts:
+    return HostFacts(facts.version, facts.nova_release)
+
+
+def _encode(facts: HostFacts) -> dict[str, str]:
+    text = base.encode(facts)
+    return {
+        base.KEY: text,
+        now.KEY: now.encode(facts, text),
+        active.KEY: active.encode(facts, text),
     }
-    return {KEY: json.dumps(body, separators=(",", ":"), sort_keys=True)}
 
 
-def decode(stats: Mapping[str, Any]) -> HostFacts | None:
+def decode(stats: Any) -> HostFacts | None:
     """Return the facts found in ``stats``; None where there are none."""
-    try:
-        body = json.loads(stats[KEY])
-        if body["v"] != VERSION:
-            return None
-        return HostFacts(str(body["version"]), body["nova_release"])
-    except (KeyError, TypeError, ValueError, RecursionError):
+    if not isinstance(stats, Mapping):
         return None
+    try:
+        found = base.decode(stats.get(base.KEY))
+        changing = now.decode(stats.get(now.KEY), found)
+        used = active.decode(stats.get(active.KEY), found)
+    except Malformed:
+        return None
+    return replace(
+        found.facts,
+        gpus=_gpus(found, changing),
+        active=used,
+        migrations_out=changing.migrations_out,
+        migrations_in=changing.migrations_in,
+        link_mbps=changing.link_mbps,
+    )
+
+
+def _gpus(found: base.Base, changing: now.Now) -> tuple[GpuDevice, ...] | None:
+    if found.addresses is None:
+        return None
+    rows = zip(
+        found.addresses, found.model_of, now.counts(changing), strict=True
+    )
+    return tuple(
+        _gpu(found.models[index], address, counts)
+        for address, index, counts in rows
+    )
+
+
+def _gpu(
+    model: GpuDevice, address: str, counts: tuple[int | None, ...]
+) -> GpuDevice:
+    types = tuple(
+        replace(each, creatable=count)
+        for each, count in zip(model.types, counts, strict=True)
+    )
+    return replace(model, address=address, types=types)

@@ -1,0 +1,237 @@
+"""What of a host seldom changes: its CPU, software, GPUs and their types.
+
+Sealed (see :mod:`.envelope`) under the key ``livemig_gpu``, as a list::
+
+    [package version, Nova release, cpu, cpu mode, [machine types],
+     QEMU, libvirt, kernel, models, gpus]
+
+    cpu     null or [vendor, model, [features], TSC Hz, TSC scaling, [models]]
+    models  [[name, kind, board, memory MiB, driver, vGPU manager, ECC, MIG,
+              vGPU mode, streaming, read MB/s, write MB/s, migratable,
+              [[type ID, name, framebuffer MiB], ...]], ...]
+    gpus    null (unknown) or [[address, index in models], ...]
+
+Equal GPUs share a model, so that eight of them cost little more than one,
+and hosts with equal hardware and software have equal strings.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from nova_livemig_gpu.facts import checked, envelope
+from nova_livemig_gpu.facts.envelope import Malformed
+from nova_livemig_gpu.model import (
+    CpuFacts,
+    GpuDevice,
+    HostFacts,
+    VgpuKind,
+    VgpuType,
+)
+
+KEY = "livemig_gpu"
+
+
+class Base:
+    """The part of a host's facts that seldom changes, decoded.
+
+    Compared by identity: whoever decodes keeps one for equal strings.
+
+    :ivar text: the string it was decoded from
+    :ivar digest: names its content
+    :ivar facts: without GPUs, vGPUs in use and counters
+    :ivar models: the different GPUs, without address and counts
+    :ivar addresses: of the GPUs; None: the GPUs are unknown
+    :ivar model_of: for each address the index of its model
+    :ivar starts: for each model the index of its first type, counted over
+        all models
+    """
+
+    __slots__ = (
+        "addresses",
+        "digest",
+        "facts",
+        "model_of",
+        "models",
+        "starts",
+        "text",
+    )
+
+    def __init__(
+        self,
+        text: str,
+        facts: HostFacts,
+        models: tuple[GpuDevice, ...],
+        gpus: tuple[tuple[str, int], ...] | None,
+    ) -> None:
+        self.text = text
+        self.digest = envelope.digest_of(text)
+        self.facts = facts
+        self.models = models
+        self.addresses = None if gpus is None else tuple(g[0] for g in gpus)
+        self.model_of = tuple(index for _, index in gpus or ())
+        self.starts = _starts(models)
+
+
+def _starts(models: tuple[GpuDevice, ...]) -> tuple[int, ...]:
+    starts = []
+    total = 0
+    for model in models:
+        starts.append(total)
+        total += len(model.types)
+    return tuple(starts)
+
+
+def sorted_gpus(facts: HostFacts) -> tuple[GpuDevice, ...]:
+    """Return the GPUs and their types in the order of the strings."""
+    gpus = (
+        replace(gpu, types=tuple(sorted(gpu.types, key=_type_order)))
+        for gpu in facts.gpus or ()
+    )
+    return tuple(sorted(gpus, key=lambda gpu: (gpu.address, repr(gpu))))
+
+
+def _type_order(each: VgpuType) -> tuple[str, str, str]:
+    return each.type_id, each.name, repr(each)
+
+
+def encode(facts: HostFacts) -> str:
+    """Return the string of a host."""
+    models: dict[str, int] = {}
+    rows: list[Any] = []
+    gpus: list[Any] | None = None if facts.gpus is None else []
+    for gpu in sorted_gpus(facts):
+        row = _model_row(gpu)
+        key = repr(row)
+        if key not in models:
+            models[key] = len(rows)
+            rows.append(row)
+        if gpus is not None:
+            gpus.append([gpu.address, models[key]])
+    return envelope.seal(
+        [
+            facts.version,
+            facts.nova_release,
+            _cpu_row(facts.cpu),
+            facts.cpu_mode,
+            sorted(facts.machine_types),
+            facts.qemu,
+            facts.libvirt,
+            facts.kernel,
+            rows,
+            gpus,
+        ]
+    )
+
+
+def decode(text: Any) -> Base:
+    """:raises Malformed: it is not a string of ours"""
+    row = checked.row(envelope.unseal(text), 10)
+    facts = HostFacts(
+        version=checked.text(row[0]),
+        nova_release=checked.number_or_none(row[1]),
+        cpu=_cpu(row[2]),
+        cpu_mode=checked.text_or_none(row[3]),
+        machine_types=checked.texts(row[4]),
+        qemu=checked.text_or_none(row[5]),
+        libvirt=checked.text_or_none(row[6]),
+        kernel=checked.text_or_none(row[7]),
+    )
+    models = tuple(_model(each) for each in checked.rows(row[8]))
+    return Base(text, facts, models, _gpus(row[9], len(models)))
+
+
+def _cpu_row(cpu: CpuFacts | None) -> list[Any] | None:
+    if cpu is None:
+        return None
+    return [
+        cpu.vendor,
+        cpu.model,
+        sorted(cpu.features),
+        cpu.tsc_hz,
+        cpu.tsc_scaling,
+        sorted(cpu.models),
+    ]
+
+
+def _cpu(value: Any) -> CpuFacts | None:
+    if value is None:
+        return None
+    row = checked.row(value, 6)
+    return CpuFacts(
+        vendor=checked.text_or_none(row[0]),
+        model=checked.text_or_none(row[1]),
+        features=frozenset(checked.texts(row[2])),
+        tsc_hz=checked.number_or_none(row[3]),
+        tsc_scaling=checked.truth_or_none(row[4]),
+        models=frozenset(checked.texts(row[5])),
+    )
+
+
+def _model_row(gpu: GpuDevice) -> list[Any]:
+    return [
+        gpu.name,
+        gpu.kind.value if gpu.kind else None,
+        gpu.board,
+        gpu.memory_mib,
+        gpu.driver,
+        gpu.vgpu_manager,
+        gpu.ecc,
+        gpu.mig,
+        gpu.vgpu_mode,
+        gpu.streaming,
+        gpu.read_mb_s,
+        gpu.write_mb_s,
+        gpu.migratable,
+        [[t.type_id, t.name, t.framebuffer_mib] for t in gpu.types],
+    ]
+
+
+def _model(value: Any) -> GpuDevice:
+    row = checked.row(value, 14)
+    return GpuDevice(
+        address="",
+        name=checked.text(row[0]),
+        kind=_kind(row[1]),
+        board=checked.text_or_none(row[2]),
+        memory_mib=checked.number_or_none(row[3]),
+        driver=checked.text_or_none(row[4]),
+        vgpu_manager=checked.text_or_none(row[5]),
+        ecc=checked.truth_or_none(row[6]),
+        mig=checked.truth_or_none(row[7]),
+        vgpu_mode=checked.text_or_none(row[8]),
+        streaming=checked.truth_or_none(row[9]),
+        read_mb_s=checked.number_or_none(row[10]),
+        write_mb_s=checked.number_or_none(row[11]),
+        migratable=checked.truth_or_none(row[12]),
+        types=tuple(_type(each) for each in checked.rows(row[13])),
+    )
+
+
+def _kind(value: Any) -> VgpuKind | None:
+    if value is None:
+        return None
+    try:
+        return VgpuKind(checked.text(value))
+    except ValueError as exc:
+        raise Malformed("unknown kind of vGPU") from exc
+
+
+def _type(value: Any) -> VgpuType:
+    row = checked.row(value, 3)
+    return VgpuType(
+        checked.text(row[0]),
+        checked.text(row[1]),
+        checked.number_or_none(row[2]),
+    )
+
+
+def _gpus(value: Any, models: int) -> tuple[tuple[str, int], ...] | None:
+    if value is None:
+        return None
+    gpus = []
+    for each in checked.rows(value):
+        address, index = checked.row(each, 2)
+        if checked.number(index) >= models:
+            raise Malformed("a GPU without a model")
+        gpus.append((checked.text(address), index))
+    return tuple(gpus)

@@ -1,0 +1,164 @@
+"""What of a host changes by the minute, in a short string.
+
+Under the key ``livemig_gpu_now``::
+
+    1.<digest>.<out>.<in>.<link>.<counts>.<check>
+
+``digest`` names the base (see :mod:`.base`) that it belongs to; ``out`` and
+``in`` count the live migrations that run, ``link`` is in Mbit/s, "-" where
+unknown. ``counts`` has one character for each type of each GPU, in the order
+of the base: how many more vGPUs can be created, 0-9 a-z A-Y, "Z" for 61 and
+more, "-" where unknown. ``check`` is the CRC-32 of all before it.
+"""
+
+import zlib
+from typing import Any
+
+from nova_livemig_gpu.facts.base import Base, sorted_gpus
+from nova_livemig_gpu.facts.envelope import VERSION, Malformed, digest_of
+from nova_livemig_gpu.model import HostFacts
+
+KEY = "livemig_gpu_now"
+
+#: In ``totals``: nobody knows. 254: that many and more.
+UNKNOWN = 255
+_MOST = 254
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_MOST_TEXT = 16_384
+_MOST_DIGITS = 12
+
+
+class Now:
+    """The part of a host's facts that changes by the minute, decoded.
+
+    :ivar text: the string it was decoded from
+    :ivar base: what it belongs to
+    :ivar totals: for each type of each model of the base, how many more can
+        be created on all GPUs of that model; ``UNKNOWN``: not known for one
+    """
+
+    __slots__ = (
+        "base",
+        "link_mbps",
+        "migrations_in",
+        "migrations_out",
+        "text",
+        "totals",
+    )
+
+    def __init__(
+        self,
+        text: str,
+        base: Base,
+        running: tuple[int | None, int | None],
+        link_mbps: int | None,
+        totals: bytes,
+    ) -> None:
+        self.text = text
+        self.base = base
+        self.migrations_out, self.migrations_in = running
+        self.link_mbps = link_mbps
+        self.totals = totals
+
+
+def encode(facts: HostFacts, base_text: str) -> str:
+    """Return the string of a host, for the string of its base."""
+    counts = "".join(
+        _digit(each.creatable)
+        for gpu in sorted_gpus(facts)
+        for each in gpu.types
+    )
+    body = ".".join(
+        (
+            VERSION,
+            digest_of(base_text),
+            _number_text(facts.migrations_out),
+            _number_text(facts.migrations_in),
+            _number_text(facts.link_mbps),
+            counts,
+        )
+    )
+    return f"{body}.{_check(body)}"
+
+
+def decode(text: Any, base: Base) -> Now:
+    """:raises Malformed: it is no string of ours, or of another base"""
+    version, digest, out, into, link, counts, _ = _parts(text)
+    if version != VERSION or digest != base.digest:
+        raise Malformed("unknown version, or of another base")
+    return Now(
+        text,
+        base,
+        (_number(out), _number(into)),
+        _number(link),
+        _totals(counts, base),
+    )
+
+
+def counts(now: Now) -> tuple[tuple[int | None, ...], ...]:
+    """Return for each GPU how many of each type can be created."""
+    text = _parts(now.text)[5]
+    found = []
+    at = 0
+    for index in now.base.model_of:
+        end = at + len(now.base.models[index].types)
+        found.append(tuple(_VALUES.get(digit) for digit in text[at:end]))
+        at = end
+    return tuple(found)
+
+
+def _parts(text: Any) -> list[str]:
+    if not isinstance(text, str) or len(text) > _MOST_TEXT:
+        raise Malformed("not a string, or too long")
+    parts = text.split(".")
+    if len(parts) != 7:
+        raise Malformed("not seven parts")
+    if _check(text[: -len(parts[6]) - 1]) != parts[6]:
+        raise Malformed("cut or changed")
+    return parts
+
+
+def _check(body: str) -> str:
+    return f"{zlib.crc32(body.encode('utf-8', 'replace')):08x}"
+
+
+def _digit(count: int | None) -> str:
+    if count is None or count < 0:
+        return "-"
+    return _DIGITS[min(count, len(_DIGITS) - 1)]
+
+
+def _number_text(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _number(text: str) -> int | None:
+    if text == "-":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise Malformed("not a number")
+    return int(text)
+
+
+def _totals(counts: str, base: Base) -> bytes:
+    if len(counts) != sum(len(base.models[i].types) for i in base.model_of):
+        raise Malformed("not one count for each type")
+    size = sum(len(model.types) for model in base.models)
+    totals = [0] * size
+    at = 0
+    for index in base.model_of:
+        start = base.starts[index]
+        for slot in range(start, start + len(base.models[index].types)):
+            totals[slot] = _added(totals[slot], counts[at])
+            at += 1
+    return bytes(totals)
+
+
+def _added(total: int, digit: str) -> int:
+    if digit == "-" or total == UNKNOWN:
+        return UNKNOWN
+    if digit not in _VALUES:
+        raise Malformed("not a count")
+    return min(total + _VALUES[digit], _MOST)
