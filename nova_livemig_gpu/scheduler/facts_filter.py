@@ -1,0 +1,134 @@
+"""What the two filters have in common.
+
+nova.filters.BaseFilter.filter_all gets all hosts of a request at once, so
+that the server is looked up once, equal hosts are judged once, and one line
+tells of all refusals.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nova import exception
+from nova.scheduler import filters
+from oslo_log import log as logging
+
+from nova_livemig_gpu.conf.scheduler import Rules
+from nova_livemig_gpu.facts.now import Now
+from nova_livemig_gpu.scheduler import refusals
+from nova_livemig_gpu.scheduler import request as requests
+from nova_livemig_gpu.scheduler.needs import ServerNeeds
+from nova_livemig_gpu.scheduler.once import once
+from nova_livemig_gpu.scheduler.request import Request
+from nova_livemig_gpu.scheduler.verdict import Treatment, Verdict, treat
+
+LOG = logging.getLogger(__name__)
+
+Judge = Callable[[Now | None], Verdict]
+
+
+class FactsFilter(filters.BaseHostFilter):  # type: ignore[misc]
+    """Passes everything but the hosts for a live migration that its judge
+    refuses. A fault of ours is as good as knowing nothing."""
+
+    def judge(self, needs: ServerNeeds, rules: Rules) -> Judge:
+        """Return what judges the hosts of one request."""
+        raise NotImplementedError
+
+    def host_passes(self, host_state: Any, spec_obj: Any) -> bool:
+        """Judge one host; Nova itself calls ``filter_all``."""
+        return bool(self._passing([host_state], spec_obj)[0])
+
+    def filter_all(
+        self, filter_obj_list: Iterable[Any], spec_obj: Any
+    ) -> list[Any]:
+        """Return the hosts that pass.
+
+        :raises NoValidHost: none does; so that the API can tell why
+        """
+        hosts = list(filter_obj_list)
+        passing, request = self._passing(hosts, spec_obj)
+        if hosts and not passing and request is not None:
+            raise exception.NoValidHost(
+                reason=refusals.for_api(request.refused)
+            )
+        return passing
+
+    def _passing(
+        self, hosts: list[Any], spec: Any
+    ) -> tuple[list[Any], Request | None]:
+        request = None
+        try:
+            request = requests.find(spec)
+            if request is None or request.needs is None:
+                return hosts, None
+            judge = self.judge(request.needs, request.rules)
+            views = request.views(hosts)
+            return self._sift(hosts, views, request, judge), request
+        except Exception as exc:
+            once(LOG, exc, f"{type(self).__name__} failed")
+            if request is None:
+                return hosts, None
+            return self._unknowing(hosts, spec, request, exc), request
+
+    def _unknowing(
+        self, hosts: list[Any], spec: Any, request: Request, why: Exception
+    ) -> list[Any]:
+        needs = requests.unknown_needs(spec, request.rules, why)
+        judge = self.judge(needs, request.rules)
+        return self._sift(hosts, [None] * len(hosts), request, judge)
+
+    def _sift(
+        self,
+        hosts: list[Any],
+        views: list[Now | None],
+        request: Request,
+        judge: Judge,
+    ) -> list[Any]:
+        passing: list[Any] = []
+        doubtful: dict[str, list[tuple[str, Verdict]]] = defaultdict(list)
+        refused: dict[str, list[tuple[str, Verdict]]] = defaultdict(list)
+        take = passing.append
+        for host, verdict in zip(hosts, map(judge, views), strict=True):
+            if verdict.ok:
+                take(host)
+                continue
+            treatment = treat(verdict, request.rules)
+            if treatment is Treatment.REFUSE:
+                refused[verdict.code].append((host.host, verdict))
+                continue
+            if treatment is Treatment.TAKE_ALOUD:
+                doubtful[verdict.code].append((host.host, verdict))
+            take(host)
+        self._tell(request, len(hosts), refused, doubtful)
+        return passing
+
+    def _tell(
+        self,
+        request: Request,
+        total: int,
+        refused: dict[str, list[tuple[str, Verdict]]],
+        doubtful: dict[str, list[tuple[str, Verdict]]],
+    ) -> None:
+        name = type(self).__name__
+        assert request.needs is not None
+        for found, log, what in (
+            (refused, LOG.info, "refuses"),
+            (doubtful, LOG.warning, "knows too little but takes"),
+        ):
+            if found:
+                log(
+                    "Live migration of %s from %s: %s %s %d of %d hosts: %s",
+                    request.needs.server,
+                    request.needs.source,
+                    name,
+                    what,
+                    sum(map(len, found.values())),
+                    total,
+                    refusals.for_log(found),
+                )
+        for code, hosts in refused.items():
+            request.refused[code] = hosts
+            if LOG.isEnabledFor(logging.DEBUG):
+                for host, verdict in hosts:
+                    LOG.debug("%s refuses %s", name, verdict.tell(host))

@@ -1,0 +1,255 @@
+"""Could a vGPU that runs on one GPU go on, on another? Without capacity.
+
+The first answer is NVML's at the destination, later; these checks leave out
+the hosts that it would refuse. Each takes the GPU there, the need and the
+rules, and returns None where there is nothing against it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from nova_livemig_gpu.conf.scheduler import Rules
+from nova_livemig_gpu.model import GpuDevice, VgpuType
+from nova_livemig_gpu.scheduler.needs import VgpuNeeds
+from nova_livemig_gpu.scheduler.verdict import Verdict
+
+Check = Callable[[GpuDevice, VgpuNeeds, Rules], Verdict | None]
+
+
+def findings(
+    there: GpuDevice, need: VgpuNeeds, rules: Rules
+) -> Iterator[Verdict]:
+    """Yield what is against it, up to the first refusal.
+
+    In a fixed order, from what makes a GPU wholly wrong to what an operator
+    can set: so that of several GPUs the one with most findings passed is
+    the nearest.
+    """
+    for check in CHECKS:
+        verdict = check(there, need, rules)
+        if verdict is not None:
+            yield verdict
+            if verdict.ok is False:
+                return
+
+
+def nearness(verdict: Verdict) -> int:
+    """Return how far down the checks a GPU has come."""
+    kind = verdict.code.removesuffix("_unknown")
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+
+
+def find_type(there: GpuDevice, wanted: VgpuType) -> int | None:
+    """Return the index of a type on a GPU; None: it has no such type.
+
+    Nova asks for the same ID (nova/virt/libvirt/driver.py,
+    check_can_live_migrate_destination). Drivers may give one ID to two
+    types, so a name that differs is another type.
+    """
+    for index, each in enumerate(there.types):
+        if each.type_id == wanted.type_id and (
+            not wanted.name or not each.name or each.name == wanted.name
+        ):
+            return index
+    return None
+
+
+def _kind(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
+    if there.kind is need.gpu.kind:
+        return None
+    given = there.kind.value if there.kind else "no"
+    wanted = need.gpu.kind.value if need.gpu.kind else "unknown"
+    return Verdict(
+        "vgpu.kind",
+        False,
+        f"{there.name} gives {given} vGPUs, the server's is of kind {wanted}",
+    )
+
+
+def _type(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
+    if find_type(there, need.type) is not None:
+        return None
+    given = ", ".join(f"{t.name} ({t.type_id})" for t in there.types[:4])
+    return Verdict(
+        "vgpu.type",
+        False,
+        f"{there.name} has no vGPU type {need.type.name} "
+        f"({need.type.type_id}), which the server has; it has "
+        + (given or "none")
+        + (", ..." if len(there.types) > 4 else ""),
+    )
+
+
+def _board(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
+    by_name = _no_pci(need.gpu)
+    here = _identity(there, rules, by_name)
+    wanted = _identity(need.gpu, rules, by_name)
+    if here is None or wanted is None:
+        return Verdict(
+            "vgpu.board_unknown",
+            None,
+            f"board of {there.name} is {here or 'unknown'}, the server's "
+            f"vGPU needs {wanted or 'an unknown one'} ({need.gpu.name})",
+        )
+    if here == wanted:
+        return None
+    return Verdict(
+        "vgpu.board",
+        False,
+        f"board is {here} ({there.name}), the server's vGPU needs {wanted} "
+        f"({need.gpu.name})",
+    )
+
+
+def _identity(gpu: GpuDevice, rules: Rules, by_name: bool) -> str | None:
+    if by_name:
+        return gpu.board or gpu.name
+    if rules.board_match == "part":
+        return gpu.board
+    if gpu.memory_mib is None:
+        return None
+    return f"{gpu.name}, {gpu.memory_mib} MiB"
+
+
+def _no_pci(gpu: GpuDevice) -> bool:
+    """Whether it is a parent such as mtty, which has no board and no
+    version of a driver but its name."""
+    return ":" not in gpu.address
+
+
+def _driver(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
+    pairs = (
+        ("driver", there.driver, need.gpu.driver),
+        ("vGPU manager", there.vgpu_manager, need.gpu.vgpu_manager),
+    )
+    if rules.driver_match == "any":
+        return None
+    if _no_pci(need.gpu) and need.gpu.driver is None:
+        return None
+    for what, here, wanted in pairs:
+        if here is None or wanted is None:
+            continue
+        if not _matches(here, wanted, rules.driver_match):
+            return Verdict(
+                "vgpu.driver",
+                False,
+                f"{what} of {there.name} is {here}, the server's vGPU needs "
+                f"{_WORDS[rules.driver_match].format(wanted)}",
+            )
+    if there.driver is not None and need.gpu.driver is not None:
+        return None
+    return Verdict(
+        "vgpu.driver_unknown",
+        None,
+        f"driver of {there.name} is {there.driver or 'unknown'}, the "
+        f"server's vGPU has {need.gpu.driver or 'an unknown one'}",
+    )
+
+
+_WORDS = {
+    "equal": "{}",
+    "branch": "the branch of {}",
+    "not_older": "{} or newer",
+}
+
+
+def _matches(here: str, wanted: str, rule: str) -> bool:
+    if rule == "branch":
+        return here.partition(".")[0] == wanted.partition(".")[0]
+    if rule == "not_older":
+        return _numbers(here) >= _numbers(wanted)
+    return here == wanted
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(each[:9]) for each in re.findall(r"[0-9]+", version))
+
+
+def _mode(
+    code: str,
+    what: str,
+    here: bool | str | None,
+    wanted: bool | str | None,
+    name: str,
+) -> Verdict | None:
+    """Compare a mode; unknown at both ends is equal, see the option."""
+    if here == wanted:
+        return None
+    sentence = (
+        f"{what} of {name} is {_word(here)}, the server's vGPU needs "
+        f"{_word(wanted)}"
+    )
+    if here is None or wanted is None:
+        return Verdict(f"{code}_unknown", None, sentence)
+    return Verdict(code, False, sentence)
+
+
+def _word(value: bool | str | None) -> str:
+    if value is None:
+        return "unknown"
+    return value if isinstance(value, str) else ("on" if value else "off")
+
+
+def _ecc(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
+    return _mode("vgpu.ecc", "ECC", there.ecc, need.gpu.ecc, there.name)
+
+
+def _mig(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
+    return _mode("vgpu.mig", "MIG", there.mig, need.gpu.mig, there.name)
+
+
+def _vgpu_mode(
+    there: GpuDevice, need: VgpuNeeds, rules: Rules
+) -> Verdict | None:
+    return _mode(
+        "vgpu.mode",
+        "host vGPU mode",
+        there.vgpu_mode,
+        need.gpu.vgpu_mode,
+        there.name,
+    )
+
+
+def _migratable(
+    there: GpuDevice, need: VgpuNeeds, rules: Rules
+) -> Verdict | None:
+    ends = (("its own", there), ("the server's", need.gpu))
+    for which, gpu in ends:
+        if gpu.migratable is False:
+            return Verdict(
+                "vgpu.not_migratable",
+                False,
+                f"the driver of {which} {gpu.name} cannot migrate vGPUs",
+            )
+    for which, gpu in ends:
+        if gpu.migratable is None and gpu.streaming is not True:
+            return Verdict(
+                "vgpu.migratable_unknown",
+                None,
+                f"it is unknown whether the driver of {which} {gpu.name} "
+                "can migrate vGPUs",
+            )
+    return None
+
+
+CHECKS: tuple[Check, ...] = (
+    _kind,
+    _type,
+    _board,
+    _driver,
+    _ecc,
+    _mig,
+    _vgpu_mode,
+    _migratable,
+)
+_ORDER = (
+    "vgpu.kind",
+    "vgpu.type",
+    "vgpu.board",
+    "vgpu.driver",
+    "vgpu.ecc",
+    "vgpu.mig",
+    "vgpu.mode",
+    "vgpu.migratable",
+    "vgpu.not_migratable",
+)

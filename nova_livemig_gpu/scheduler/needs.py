@@ -1,0 +1,55 @@
+"""What a server needs of a host that it is to be migrated to."""
+
+from dataclasses import dataclass
+
+from nova_livemig_gpu.model import GpuDevice, VgpuType
+
+
+@dataclass(frozen=True)
+class CpuNeeds:
+    """What the server uses of a CPU.
+
+    :ivar vendor: None: any
+    :ivar model: libvirt's named model that the server was started with;
+        None: it has the features of its host
+    :ivar features: libvirt's names; of a named model only those beyond it
+    :ivar machine_type: as the server was created with
+    :ivar tsc_hz: frequency that the server must find; None: any
+    """
+
+    vendor: str | None = None
+    model: str | None = None
+    features: frozenset[str] = frozenset()
+    machine_type: str | None = None
+    tsc_hz: int | None = None
+
+
+@dataclass(frozen=True)
+class VgpuNeeds:
+    """Equal vGPUs of the server.
+
+    :ivar gpu: that they are on now
+    :ivar type: what they are
+    :ivar count: how many
+    """
+
+    gpu: GpuDevice
+    type: VgpuType
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class ServerNeeds:
+    """Everything the checks ask of a host.
+
+    :ivar source: name of the server's host
+    :ivar cpu: None: unknown, see ``cpu_unknown``
+    :ivar vgpus: empty: it has none; None: unknown, see ``vgpus_unknown``
+    """
+
+    server: str
+    source: str
+    cpu: CpuNeeds | None
+    vgpus: tuple[VgpuNeeds, ...] | None
+    cpu_unknown: str = ""
+    vgpus_unknown: str = ""

@@ -1,0 +1,181 @@
+"""Finds a server, what it needs, and what its host tells of itself."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception, objects
+
+from nova_livemig_gpu.conf.scheduler import Rules
+from nova_livemig_gpu.facts import codec
+from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, HostFacts
+from nova_livemig_gpu.scheduler.needs import CpuNeeds, ServerNeeds, VgpuNeeds
+
+#: Loaded with the server in one go (INSTANCE_OPTIONAL_ATTRS in
+#: nova/objects/instance.py).
+_ATTRIBUTES = ("flavor", "pci_devices", "system_metadata", "vcpu_model")
+
+_NVIDIA = "10de"
+
+#: CPU features that fix the frequency of the time stamp counter.
+_FIXED_TSC = frozenset({"invtsc"})
+
+
+@contextlib.contextmanager
+def in_its_cell(context: Any, uuid: str) -> Iterator[tuple[Any, Any]]:
+    """Yield (context of the cell, server); None for both: it is in none.
+
+    :param context: of an administrator
+    """
+    try:
+        mapping = objects.InstanceMapping.get_by_instance_uuid(context, uuid)
+    except exception.InstanceMappingNotFound:
+        mapping = None
+    if mapping is None or mapping.cell_mapping is None:
+        yield None, None
+        return
+    with nova_context.target_cell(context, mapping.cell_mapping) as cell:
+        try:
+            server = objects.Instance.get_by_uuid(
+                cell, uuid, expected_attrs=list(_ATTRIBUTES)
+            )
+        except exception.InstanceNotFound:
+            server = None
+        yield cell, server
+
+
+def needs_of(cell: Any, server: Any, rules: Rules) -> ServerNeeds:
+    """Return what a server needs; asks the database for its host."""
+    try:
+        node = objects.ComputeNode.get_by_host_and_nodename(
+            cell, server.host, server.node
+        )
+        source = codec.decode(node.stats)
+    except exception.ComputeHostNotFound:
+        source = None
+    return needs_with(server, source, rules)
+
+
+def needs_with(
+    server: Any, source: HostFacts | None, rules: Rules
+) -> ServerNeeds:
+    """Return what a server needs.
+
+    :param source: facts of its host
+    """
+    vgpus, why = _vgpus(server, source, rules)
+    cpu = _cpu(server, source)
+    return ServerNeeds(
+        server=server.uuid,
+        source=server.host,
+        cpu=cpu,
+        vgpus=vgpus,
+        cpu_unknown=(
+            ""
+            if cpu
+            else f"the server's host {server.host} does not tell what its "
+            "CPU is"
+        ),
+        vgpus_unknown=why,
+    )
+
+
+def asks_for_vgpu(extra_specs: Any, rules: Rules) -> bool:
+    """Whether a flavor asks placement for a vGPU: ``resources:VGPU``,
+    ``resources2:VGPU``, ``resources_GPU:VGPU``."""
+    for key in extra_specs or {}:
+        match = re.fullmatch(r"resources[^:]*:(\w+)", key)
+        if match and match[1] in rules.vgpu_resource_classes:
+            return True
+    return False
+
+
+def _vgpus(
+    server: Any, source: HostFacts | None, rules: Rules
+) -> tuple[tuple[VgpuNeeds, ...] | None, str]:
+    asks = asks_for_vgpu(server.flavor.extra_specs, rules) or any(
+        device.vendor_id == _NVIDIA for device in server.pci_devices or ()
+    )
+    if source is None or source.gpus is None or source.active is None:
+        if not asks:
+            return (), ""
+        return None, (
+            f"the server's host {server.host} does not tell what vGPUs the "
+            "server has"
+        )
+    used = [each for each in source.active if each.server == server.uuid]
+    if not used and asks:
+        return None, (
+            f"the server's host {server.host} has not told yet what vGPU "
+            "the server has"
+        )
+    needs = _grouped(used, source.gpus)
+    if needs is None:
+        return None, (
+            f"the server's host {server.host} tells of a vGPU of the "
+            "server's without its GPU or type"
+        )
+    return needs, ""
+
+
+def _grouped(
+    used: list[ActiveVgpu], gpus: tuple[GpuDevice, ...]
+) -> tuple[VgpuNeeds, ...] | None:
+    by_address = {gpu.address: gpu for gpu in gpus}
+    counts: dict[tuple[str, str], int] = {}
+    for each in used:
+        key = (each.gpu, each.type_id)
+        counts[key] = counts.get(key, 0) + 1
+    needs = []
+    for (address, type_id), count in counts.items():
+        gpu = by_address.get(address)
+        types = [] if gpu is None else gpu.types
+        found = [each for each in types if each.type_id == type_id]
+        if gpu is None or not found:
+            return None
+        needs.append(VgpuNeeds(gpu, found[0], count))
+    return tuple(needs)
+
+
+def _cpu(server: Any, source: HostFacts | None) -> CpuNeeds | None:
+    """Nova stores what libvirt was given (``_cpu_config_to_vcpu_model`` in
+    nova/virt/libvirt/driver.py): a named model, or none with host-model and
+    host-passthrough; then the server has what its host has."""
+    given = server.vcpu_model
+    machine = server.system_metadata.get("image_hw_machine_type")
+    extra = _required(given)
+    here = source.cpu if source else None
+    tsc = here.tsc_hz if here and extra & _FIXED_TSC else None
+    if given is not None and given.model:
+        return CpuNeeds(given.vendor, given.model, extra, machine, tsc)
+    if source is not None and source.cpu_mode == "none":
+        # QEMU's own default CPU, emulated or not, runs everywhere.
+        return CpuNeeds(machine_type=machine)
+    if here is None or not here.features:
+        return None
+    return CpuNeeds(
+        vendor=here.vendor,
+        features=(here.features | extra) - _disabled(given),
+        machine_type=machine,
+        tsc_hz=tsc,
+    )
+
+
+def _required(given: Any) -> frozenset[str]:
+    features = given.features if given is not None else ()
+    return frozenset(
+        each.name
+        for each in features or ()
+        if each.policy in (None, "require", "force")
+    )
+
+
+def _disabled(given: Any) -> frozenset[str]:
+    features = given.features if given is not None else ()
+    return frozenset(
+        each.name
+        for each in features or ()
+        if each.policy in ("disable", "forbid")
+    )

@@ -1,0 +1,97 @@
+"""Decodes the facts in the stats of hosts, once for each changed string.
+
+Nova builds its HostState objects and the strings in their stats anew for
+each request (nova/scheduler/host_manager.py, ``_get_host_states``), so what
+was decoded is kept by the compute node's UUID and used again while both
+strings are the same. Hosts with equal bases share one, and different bases
+share what is equal in them.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from nova_livemig_gpu.facts import base, now
+from nova_livemig_gpu.facts.base import Base
+from nova_livemig_gpu.facts.envelope import Malformed
+from nova_livemig_gpu.facts.now import Now
+
+_T = TypeVar("_T", bound=Hashable)
+
+_MOST_HOSTS = 100_000
+_MOST_BASES = 20_000
+
+
+class Host(Protocol):
+    """What is read of a nova.scheduler.host_manager.HostState."""
+
+    uuid: str | None
+    stats: Mapping[str, Any]
+
+
+class Views:
+    """The decoded facts of all hosts, kept from request to request."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str | None, Now] = {}
+        self._bases: dict[str, Base] = {}
+        self._parts: dict[Hashable, Any] = {}
+
+    def look(self, hosts: Iterable[Any]) -> dict[Any, Now | None]:
+        """Return the facts of each host; None: unknown. Never raises."""
+        kept = self._hosts
+        found: dict[Any, Now | None] = {}
+        for host in hosts:
+            try:
+                stats = host.stats
+                view = kept.get(host.uuid)
+                # Comparing is cheaper than hashing strings that are new.
+                if (
+                    view is None
+                    or stats.get(now.KEY) != view.text
+                    or stats.get(base.KEY) != view.base.text
+                ):
+                    view = self._decode(host, stats)
+            except AttributeError:
+                # A HostState whose node has not told its stats yet.
+                view = None
+            found[host] = view
+        return found
+
+    def _decode(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
+        try:
+            found = self._base(stats.get(base.KEY))
+            view = now.decode(stats.get(now.KEY), found)
+        except Malformed:
+            self._hosts.pop(host.uuid, None)
+            return None
+        if len(self._hosts) >= _MOST_HOSTS:
+            self._hosts.clear()
+        self._hosts[host.uuid] = view
+        return view
+
+    def _base(self, text: Any) -> Base:
+        found = self._bases.get(text) if isinstance(text, str) else None
+        if found is None:
+            found = base.decode(text)
+            self._share(found)
+            if len(self._bases) >= _MOST_BASES:
+                self._bases.clear()
+                self._parts.clear()
+            self._bases[found.text] = found
+        return found
+
+    def _share(self, found: Base) -> None:
+        facts = found.facts
+        found.facts = replace(
+            facts,
+            cpu=self._shared(facts.cpu),
+            machine_types=self._shared(facts.machine_types),
+        )
+        found.models = tuple(map(self._shared, found.models))
+        found.addresses = self._shared(found.addresses)
+        found.model_of = self._shared(found.model_of)
+
+    def _shared(self, part: _T) -> _T:
+        shared: _T = self._parts.setdefault(part, part)
+        return shared
