@@ -3,7 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from nova_livemig_gpu.conf.options import Options
+from oslo_config import cfg
+
+from nova_livemig_gpu import conf
+from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.migration.budget import NovaDefaults
 from nova_livemig_gpu.model import (
     Budget,
@@ -21,26 +24,11 @@ GIB = 2**30
 
 def options(**changes: Any) -> Options:
     """The options as they are without a configuration file."""
-    return replace(
-        Options(
-            policy="adaptive",
-            max_downtime_ms=500,
-            timeout_s=None,
-            on_timeout=None,
-            postcopy=None,
-            auto_converge=None,
-            bandwidth_mbps=None,
-            goal="fast",
-            image_properties=(),
-            poll_interval_ms=250,
-            switchover_overhead_ms=100,
-            hooks=(),
-            state_dir="/nowhere",
-            max_records=1000,
-            audit_log="",
-        ),
-        **changes,
-    )
+    config = cfg.ConfigOpts()
+    config.register_opt(cfg.StrOpt("state_path", default="/nowhere"))
+    conf.register_opts(config)
+    config([], default_config_files=[], default_config_dirs=[])
+    return replace(conf.load(config), **changes)
 
 
 def nova_defaults(**changes: Any) -> NovaDefaults:
