@@ -16,9 +16,12 @@ def stays(
     notes: Notes,
     trip: Trip,
     wanted: tuple[str, ...],
-    words: str = "",
+    words: str | None = "",
 ) -> None:
-    """The migration failed: the server is well on its source, and why."""
+    """The migration failed: the server is well on its source, and why.
+
+    words: what the reason must contain; None: there need be none.
+    """
     status = trip.wait_over()
     server = world.client.server_show(trip.server_id)
     notes.expect(
@@ -28,7 +31,10 @@ def stays(
     )
     runs_once(world, notes, trip.server_id, trip.source)
     notes.expect(f"migration {' or '.join(wanted)}", status in wanted, status)
-    told(notes, trip, words)
+    if words is None:
+        notes.show("reason in the instance action", trip.reason())
+    else:
+        told(notes, trip, words)
 
 
 def told(notes: Notes, trip: Trip, words: str = "") -> None:

@@ -100,10 +100,10 @@ def _watch(
     out.unlink(missing_ok=True)
     uris = [Libvirtd(host).socket_uri for host in world.site.computes]
     lab = str(Path(*livelab.__path__).parent)
+    words = [sys.executable, "-m", "livelab.watch", "--domain", server_id]
+    words += ["--out", str(out), "--seconds", "120", *uris]
     watcher = subprocess.Popen(
-        [sys.executable, "-m", "livelab.watch"]
-        + f"--domain {server_id} --seconds 120".split()
-        + ["--out", str(out), *uris],
+        words,
         env={**os.environ, "PYTHONPATH": lab},
     )
     world.wait(out.exists, "a watcher")

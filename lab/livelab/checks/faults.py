@@ -99,7 +99,7 @@ def policies(world: World, notes: Notes) -> None:
         "blind": ("Steering of this live migration failed", False),
     }
     for name, (words, wanted) in said.items():
-        _choose(world, f"check_{name}")
+        _overwrite(world, "policy", f"check_{name}")
         source = str(world.client.server_show(server.id).host)
         size = world.log_size(source)
         trip = world.migrate(server)
@@ -114,14 +114,32 @@ def policies(world: World, notes: Notes) -> None:
         )
 
 
-def _choose(world: World, policy: str) -> None:
-    """Straight into the database: the API knows no such policy."""
+def _overwrite(world: World, name: str, value: str) -> None:
+    """Straight into the database: the API would refuse it."""
     sql.query(
         world.site,
-        "update nova_api.flavor_extra_specs set value = %s "
-        "where `key` = 'livemig_gpu:policy'",
-        policy,
+        "update nova_api.flavor_extra_specs set value = %s where `key` = %s",
+        value,
+        f"livemig_gpu:{name}",
     )
+
+
+def leftovers(world: World, notes: Notes) -> None:
+    """Extra specs that nobody checked, from before the plugin was here."""
+    world.flavor(FLAVOR, {"livemig_gpu:max_downtime_ms": "100"})
+    server = world.server(IDLE, FLAVOR)
+    for value in ("1e99", "", "drei Sekunden ✓", "9" * 60, "0"):
+        _overwrite(world, "max_downtime_ms", value)
+        source = str(world.client.server_show(server.id).host)
+        size = world.log_size(source)
+        status = world.migrate(server).wait_over()
+        log = world.log(source, size)
+        lines = [x for x in log.splitlines() if "max_downtime_ms =" in x]
+        notes.expect(
+            f"{value[:16]!r}: completed, and a warning says what is right",
+            status == "completed" and "2000000" in "".join(lines),
+            f"{status}; {lines[0][-170:] if lines else 'no warning'}",
+        )
 
 
 def places(world: World, notes: Notes) -> None:
@@ -165,6 +183,12 @@ TRIALS = (
         "broken-policy",
         "policies that raise, talk nonsense, see half the statistics",
         policies,
+        stock=False,
+    ),
+    Trial(
+        "leftovers",
+        "extra specs that were never checked: 1e99, empty, words",
+        leftovers,
         stock=False,
     ),
     Trial(

@@ -24,6 +24,7 @@ def compute(world: World, notes: Notes) -> None:
         notes.expect("the migration ends", False, error)
         return
     common.stays(world, notes, trip, ("failed", "error", "cancelled"), "stop")
+    _claims(world, notes, trip)
     common.moves_again(world, notes, trip)
 
 
@@ -56,6 +57,16 @@ def _state(world: World, notes: Notes, trip: Trip) -> None:
     notes.show("guests", world.domains(trip.server_id))
     notes.show("migration", trip.status)
     notes.show("reason", trip.reason())
+    _claims(world, notes, trip)
+
+
+def _claims(world: World, notes: Notes, trip: Trip) -> None:
+    """Nova does not take back what the migration had claimed."""
+    notes.show(
+        "Placement counts the server on", world.allocations(trip.server_id)
+    )
+    uuid = (trip.record() or {})["uuid"]
+    notes.show("and its migration on", world.allocations(uuid))
 
 
 def libvirtd(world: World, notes: Notes) -> None:

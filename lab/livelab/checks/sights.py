@@ -18,8 +18,9 @@ def progress(world: World, notes: Notes) -> None:
     words = ["server", "migration", "show", trip.server_id, number]
     first = world.client.openstack(*words)
     second = world.client.openstack(*words)
-    keys = ("memory_total_bytes", "memory_processed_bytes")
-    keys += ("memory_remaining_bytes",)
+    keys = [
+        f"memory_{what}_bytes" for what in ("total", "processed", "remaining")
+    ]
     notes.expect(
         "memory figures are shown",
         all(_figure(second, key) for key in keys[:2]),

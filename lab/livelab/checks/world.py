@@ -120,6 +120,14 @@ class World:
                     found[host.name] = said
         return found
 
+    def allocations(self, consumer: str) -> list[str]:
+        """The hosts that Placement counts a server, or migration, on."""
+        get = self.client.rest.get
+        found = get("placement", f"/allocations/{consumer}")["allocations"]
+        known = get("placement", "/resource_providers")["resource_providers"]
+        names = {one["uuid"]: one["name"].rstrip(".") for one in known}
+        return sorted(names.get(uuid, uuid) for uuid in found)
+
     def virsh(self, host: Host, *words: str, check: bool = True) -> str:
         """What virsh on a host says."""
         done = host.run(["virsh", "-q", *words], check=check, timeout=60)
