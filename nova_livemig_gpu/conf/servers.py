@@ -1,7 +1,7 @@
 """Defaults of the settings that a flavor or an image can override.
 
-All are mutable: change the file, send SIGHUP to nova-compute, and the next
-migration uses the new value.
+All are mutable: change the file, and the next migration uses the new value
+(``conf.reader``). No signal and no restart is needed.
 """
 
 from oslo_config import cfg

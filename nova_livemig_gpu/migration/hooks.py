@@ -56,7 +56,6 @@ def load(names: Sequence[str]) -> list[tuple[str, Hook]]:
         invoke_on_load=True,
         name_order=True,
         on_load_failure_callback=failed,
-        warn_on_missing_entrypoint=True,
     )
     return [(extension.name, extension.obj) for extension in manager]
 

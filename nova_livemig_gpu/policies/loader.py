@@ -29,7 +29,6 @@ def find(name: str) -> type[Policy]:
             NAMESPACE,
             name,
             invoke_on_load=False,
-            warn_on_missing_entrypoint=False,
         ).driver
     except (NoMatches, RuntimeError) as exc:
         raise _not_found(name) from exc

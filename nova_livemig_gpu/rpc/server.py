@@ -40,7 +40,7 @@ def start(transport: Any, host: str, backend: GpuBackend) -> Any:
     """
     target = oslo_messaging.Target(topic=TOPIC, server=host)
     server = oslo_messaging.get_rpc_server(
-        transport, target, [Endpoint(backend)], executor="threading"
+        transport, target, [Endpoint(backend)]
     )
     server.start()
     return server

@@ -11,6 +11,7 @@ from nova import version as nova_version
 from oslo_log import log as logging
 
 from nova_livemig_gpu import conf, exception
+from nova_livemig_gpu.conf.reader import Reader
 from nova_livemig_gpu.facts import codec, collect
 from nova_livemig_gpu.gpu import loader as gpu_loader
 from nova_livemig_gpu.gpu.base import GpuBackend
@@ -30,7 +31,14 @@ from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.staircase import StaircasePolicy
 from nova_livemig_gpu.rpc import client as rpc_client
 from nova_livemig_gpu.rpc import server as rpc_server
-from nova_livemig_gpu.virt import exact, postcopy, releases, report, settings
+from nova_livemig_gpu.virt import (
+    errors,
+    exact,
+    postcopy,
+    releases,
+    report,
+    settings,
+)
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.session import Session
@@ -52,7 +60,8 @@ class Steering:
     def __init__(self, driver: Any) -> None:
         """:raises InvalidOption: an option is wrong; the service must stop"""
         conf.register_opts(CONF)
-        options = conf.load(CONF)
+        self._options = Reader(CONF)
+        options = self._options.read()
         _check_policy(options.policy)
         self._driver = driver
         self._sessions: dict[str, Session] = {}
@@ -76,7 +85,7 @@ class Steering:
 
         :raises MigrationPreCheckError: this host is not fit
         """
-        options = conf.load(CONF)
+        options = self._options.read()
         client = rpc_client.Client(
             nova_rpc.TRANSPORT, options.exact_check_timeout_s
         )
@@ -100,15 +109,28 @@ class Steering:
         nova/compute/manager.py); this tells why.
         """
         try:
-            options = conf.load(CONF)
+            options = self._options.read()
             records = Records(options.state_dir, options.max_records)
             for found in records.unfinished():
-                report.interrupted(found, _INTERRUPTED)
-                records.finish(
-                    found, Outcome(JobState.FAILED, reason=_INTERRUPTED)
-                )
+                reason = f"{_INTERRUPTED}; {self._whereabouts(found)}"
+                report.interrupted(found, reason)
+                records.finish(found, Outcome(JobState.FAILED, reason=reason))
         except Exception:
             LOG.exception("Interrupted migrations were not closed")
+
+    def _whereabouts(self, found: dict[str, Any]) -> str:
+        """Say where a server is, for Nova may not know."""
+        try:
+            connection = self._driver._host.get_connection()
+            connection.lookupByUUIDString(found["server"])
+        except Exception as exc:
+            if not errors.domain_gone(exc):
+                return f"where the server is now is not known: {exc}"
+            return (
+                f"the server is not on {CONF.host} any more: look for it on "
+                f"{found.get('destination')}"
+            )
+        return f"the server is on {CONF.host}"
 
     def find(self, instance: Any) -> Session | None:
         """Return the session of a running migration."""
@@ -136,7 +158,7 @@ class Steering:
     def _begin(
         self, context: Any, instance: Any, dest: str, migrate_data: Any
     ) -> Session:
-        options = conf.load(CONF)
+        options = self._options.read()
         records = Records(options.state_dir, options.max_records)
         wanted = self._budget(options, context, instance)
         guest = self._driver._host.get_guest(instance)
