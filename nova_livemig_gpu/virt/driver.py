@@ -57,6 +57,15 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         data.setdefault("stats", {}).update(self._steering.stats())
         return data
 
+    def update_provider_tree(
+        self, provider_tree: Any, nodename: str, allocations: Any = None
+    ) -> None:
+        super().update_provider_tree(
+            provider_tree, nodename, allocations=allocations
+        )
+        existing = provider_tree.data(nodename).traits
+        provider_tree.update_traits(nodename, self._steering.traits(existing))
+
     def _live_migration(
         self,
         context: Any,

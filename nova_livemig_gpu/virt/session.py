@@ -171,7 +171,10 @@ class Session:
         :param raised: what ``_live_migration`` of Nova ended with
         """
         final = self._final_sample()
-        state = JobState.COMPLETED if self.posted else JobState.FAILED
+        # Nova goes on to its post step when the server has gone from this
+        # host, also when it was deleted there.
+        done = self.posted and self.operation_error is None
+        state = JobState.COMPLETED if done else JobState.FAILED
         if not self.posted and raised is None and self._was_aborted():
             state = JobState.CANCELLED
         outcome = Outcome(

@@ -1,5 +1,6 @@
 """Begins and ends the sessions of a driver."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -12,9 +13,8 @@ from oslo_log import log as logging
 
 from nova_livemig_gpu import conf, exception
 from nova_livemig_gpu.conf.reader import Reader
-from nova_livemig_gpu.facts import codec, collect
+from nova_livemig_gpu.facts import codec, traits
 from nova_livemig_gpu.gpu import loader as gpu_loader
-from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.migration import budget, hooks
 from nova_livemig_gpu.migration.audit import AuditEvent, audit
 from nova_livemig_gpu.migration.overhead import overhead_ms
@@ -40,6 +40,7 @@ from nova_livemig_gpu.virt import (
     settings,
 )
 from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.hostfacts import HostFactsReader
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.session import Session
 
@@ -68,7 +69,12 @@ class Steering:
         self._hooks = hooks.load(options.hooks)
         self.release = _release()
         self._gpus = gpu_loader.load()
-        self.facts = _facts(self.release, self._gpus)
+        self._facts = HostFactsReader(
+            driver,
+            self._gpus,
+            _own_version(),
+            self.release.number if self.release else None,
+        )
 
     def answer_other_hosts(self, host: str) -> None:
         """Start the RPC server of this host. Never raises."""
@@ -99,8 +105,29 @@ class Steering:
         )
 
     def stats(self) -> dict[str, str]:
-        """Return what is added to the compute node's ``stats``."""
-        return codec.encode(self.facts)
+        """Return what is added to the compute node's ``stats``. Never
+        raises: without facts a host is one of unknown compatibility."""
+        try:
+            return codec.encode(self._read_facts())
+        except Exception:
+            LOG.exception("The facts of this host are not published")
+            return {}
+
+    def traits(self, existing: Iterable[str]) -> set[str]:
+        """Return all traits of this host, ours as they are now. Never
+        raises."""
+        try:
+            return traits.update(existing, traits.traits(self._read_facts()))
+        except Exception:
+            LOG.exception("The traits of this host are left as they are")
+            return set(existing)
+
+    def _read_facts(self) -> HostFacts:
+        return self._facts.read(
+            CONF.libvirt.virt_type,
+            CONF.libvirt.cpu_mode,
+            len(self._sessions),
+        )
 
     def close_interrupted(self) -> None:
         """Finish what a nova-compute that died has left. Never raises.
@@ -301,12 +328,11 @@ def _release() -> releases.Release | None:
         return None
 
 
-def _facts(release: releases.Release | None, gpus: GpuBackend) -> HostFacts:
+def _own_version() -> str:
     try:
-        own = version("nova-livemig-gpu")
+        return version("nova-livemig-gpu")
     except PackageNotFoundError:
-        own = "unknown"
-    return collect.collect(own, release.number if release else None, gpus)
+        return "unknown"
 
 
 def _check_policy(name: str) -> None:

@@ -1,0 +1,162 @@
+"""Facts of this host that only libvirt and Nova know."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import libvirt
+from oslo_log import log as logging
+
+from nova_livemig_gpu.facts import collect, cpu
+from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.model import ActiveVgpu, HostFacts
+from nova_livemig_gpu.virt.exact import gpu_address
+
+LOG = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+class HostFactsReader:
+    """Reads the facts of a host; what does not change is read once."""
+
+    def __init__(
+        self,
+        driver: Any,
+        backend: GpuBackend,
+        version: str,
+        release: int | None,
+    ) -> None:
+        """:param release: of Nova; None: one that we do not steer"""
+        self._driver = driver
+        self._backend = backend
+        self._version = version
+        self._release = release
+        self._fixed: collect.Surroundings | None = None
+
+    def read(
+        self, virt_type: str, cpu_mode: str | None, migrations_out: int
+    ) -> HostFacts:
+        """Return the facts of now.
+
+        :param virt_type: ``[libvirt] virt_type``
+        :param cpu_mode: ``[libvirt] cpu_mode``
+        """
+        if self._fixed is None:
+            self._fixed = self._read_fixed(virt_type, cpu_mode)
+        around = collect.Surroundings(
+            **{**vars(self._fixed), "migrations_out": migrations_out}
+        )
+        return collect.collect(
+            self._version,
+            self._release,
+            _WithNova(self._backend, self._driver),
+            around,
+        )
+
+    def _read_fixed(
+        self, virt_type: str, cpu_mode: str | None
+    ) -> collect.Surroundings:
+        connection = self._driver._host.get_connection()
+        arch = os.uname().machine
+        capabilities = _try("CPU", connection.getCapabilities) or ""
+        domain = _try(
+            "domain capabilities",
+            lambda: connection.getDomainCapabilities(
+                None, arch, None, virt_type, 0
+            ),
+        )
+        return collect.Surroundings(
+            cpu=cpu.parse(
+                capabilities,
+                domain,
+                _expanded(connection, arch, virt_type, domain),
+            ),
+            cpu_mode=cpu_mode,
+            machine_types=cpu.machine_types(capabilities, arch),
+            qemu=_version(_try("QEMU version", connection.getVersion)),
+            libvirt=_version(
+                _try("libvirt version", connection.getLibVersion)
+            ),
+            kernel=os.uname().release,
+        )
+
+
+def _expanded(
+    connection: Any, arch: str, virt_type: str, domain: str | None
+) -> str | None:
+    """Return the host-model CPU with every feature spelled out."""
+    model = cpu.host_model_xml(domain) if domain else None
+    if model is None:
+        return None
+    text: str | None = _try(
+        "CPU features",
+        lambda: connection.baselineHypervisorCPU(
+            None,
+            arch,
+            None,
+            virt_type,
+            [model],
+            libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES,
+        ),
+    )
+    return text
+
+
+def _try(what: str, read: Callable[[], _T]) -> _T | None:
+    try:
+        return read()
+    except Exception as exc:
+        LOG.warning("The %s of this host is unknown: %s", what, exc)
+        return None
+
+
+def _version(number: Any) -> str | None:
+    """libvirt counts 1,000,000 * major + 1,000 * minor + micro."""
+    if not isinstance(number, int) or number <= 0:
+        return None
+    major, rest = divmod(number, 1_000_000)
+    return f"{major}.{rest // 1000}.{rest % 1000}"
+
+
+class _WithNova(GpuBackend):
+    """A backend that cannot know which server has which mdev: Nova can."""
+
+    def __init__(self, backend: GpuBackend, driver: Any) -> None:
+        self._backend = backend
+        self._driver = driver
+
+    def score(self) -> int:
+        return self._backend.score()
+
+    def devices(self) -> Any:
+        return self._backend.devices()
+
+    def active(self) -> Sequence[ActiveVgpu] | None:
+        found = self._backend.active()
+        if found is not None:
+            return found
+        return assigned(
+            self._driver._get_all_assigned_mediated_devices(),
+            self._driver._get_mediated_devices(),
+        )
+
+
+def assigned(
+    servers: Mapping[str, str], devices: Sequence[Mapping[str, Any]]
+) -> tuple[ActiveVgpu, ...]:
+    """Return the vGPUs in use as Nova and libvirt know them.
+
+    :param servers: mdev UUID -> UUID of the server that has it
+        (``LibvirtDriver._get_all_assigned_mediated_devices``)
+    :param devices: ``LibvirtDriver._get_mediated_devices``
+    """
+    return tuple(
+        ActiveVgpu(
+            server=servers[device["uuid"]],
+            gpu=gpu_address(device["parent"]),
+            type_id=device["type"],
+        )
+        for device in devices
+        if device["uuid"] in servers
+    )
