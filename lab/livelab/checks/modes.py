@@ -14,6 +14,8 @@ from livelab.cloud import disks
 from livelab.cloud.ini import Sections, Value
 from livelab.errors import LabError
 
+# Other servers have their disks in the shared directory.
+FLAVOR = "check-block"
 ALLOW: Sections = {
     "libvirt": {"live_migration_permit_post_copy": True},
     "livemig_gpu": {"postcopy": "allow"},
@@ -83,7 +85,8 @@ def pause_midway(world: World, notes: Notes) -> None:
 
 def block(world: World, notes: Notes) -> None:
     """Local disks: memory and disk are copied."""
-    server = world.server(IDLE, "", None)
+    world.flavor(FLAVOR, {})
+    server = world.server(IDLE, FLAVOR)
     trip = world.migrate(server)
     trip.wait_flow(0)
     status = sound(world, notes, trip, 120)
@@ -94,7 +97,8 @@ def block(world: World, notes: Notes) -> None:
 
 
 def block_abort(world: World, notes: Notes) -> None:
-    server = world.server(BUSY, "", None)
+    world.flavor(FLAVOR, {})
+    server = world.server(BUSY, FLAVOR)
     trip = world.moving(server, 1)
     trip.abort()
     common.stays(world, notes, trip, ("cancelled",), "aborted")

@@ -19,7 +19,9 @@ from livelab.cloud.mode import Mode
 PATIENCE_S = 30
 TAIL = 400
 DRIVER = {"compute_driver": "livemig_gpu.LibvirtDriver"}
-NO_LIBVIRT = "raise ImportError(\"No module named 'libvirt'\")\n"
+NO_LIBVIRT = """\
+raise ModuleNotFoundError("No module named 'libvirt'", name="libvirt")
+"""
 WRONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "max_downtime_ms": ("3", ("max_downtime_ms", "10")),
     "poll_interval_ms": ("soon", ("poll_interval_ms", "not valid")),
@@ -55,7 +57,7 @@ def libvirt(world: World, notes: Notes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "libvirt.py").write_text(NO_LIBVIRT)
         code, said = start(world, {}, {"PYTHONPATH": folder})
-    judge(notes, "no libvirt-python", code, said, ("libvirt",))
+    judge(notes, "no libvirt-python", code, said, ("libvirt", "install"))
 
 
 def start(
