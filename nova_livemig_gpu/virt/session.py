@@ -185,6 +185,8 @@ class Session:
         if final is not None:
             outcome = replace(
                 outcome,
+                # Where Nova's own monitor was at work, this tells.
+                postcopy=outcome.postcopy or bool(final.postcopy_requests),
                 total_ms=final.elapsed_ms,
                 sent_bytes=final.processed_bytes,
                 passes=final.iteration,

@@ -64,6 +64,7 @@ class Steering:
         self._options = Reader(CONF)
         options = self._options.read()
         _check_policy(options.policy)
+        self._policy_at_start = options.policy
         self._driver = driver
         self._sessions: dict[str, Session] = {}
         self._hooks = hooks.load(options.hooks)
@@ -199,7 +200,9 @@ class Steering:
                 CONF.libvirt, instance.flavor.memory_mb
             ),
         )
-        policy = _policy(wanted, options.policy, around, instance)
+        policy = _policy(
+            wanted, (options.policy, self._policy_at_start), around, instance
+        )
         record = records.create(
             migrate_data.migration.uuid,
             _head(context, instance, dest, migrate_data.migration, around),
@@ -345,17 +348,18 @@ def _check_policy(name: str) -> None:
 
 
 def _policy(
-    wanted: Budget, default: str, around: Surroundings, instance: Any
+    wanted: Budget, others: Iterable[str], around: Surroundings, instance: Any
 ) -> Policy:
+    """:param others: what to take, in order, where there is no such policy"""
     if around.vfio:
         # Until there is a law that knows of device state: as Nova does.
         return StaircasePolicy(wanted, around)
-    try:
-        found = loader.find(wanted.policy)
-    except exception.PolicyNotFound as exc:
-        LOG.warning("%s. Using %s.", exc, default, instance=instance)
-        found = loader.find(default)
-    return found(wanted, around)
+    for name in (wanted.policy, *others):
+        try:
+            return loader.find(name)(wanted, around)
+        except exception.PolicyNotFound as exc:
+            LOG.warning("%s. Taking the next best.", exc, instance=instance)
+    raise exception.PolicyNotFound(name=wanted.policy, installed="none")
 
 
 def _head(
