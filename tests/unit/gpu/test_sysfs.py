@@ -1,0 +1,172 @@
+"""GPUs as the kernel shows them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nova_livemig_gpu.exception import PluginNotMine
+from nova_livemig_gpu.gpu.sysfs import SysfsBackend
+from nova_livemig_gpu.model import GpuDevice, VgpuKind, VgpuType
+from tests.unit.gpu.kernel import Kernel
+
+PF, VF1, VF2 = "0000:3b:00.0", "0000:3b:00.4", "0000:3b:00.5"
+UUID = "a2768c2c-1f39-4e5c-a1a0-4a32c3b8e1a9"
+H100 = "10de:2330:10de:16c1"
+CREATABLE = "ID    : vGPU Name\n1131  : NVIDIA H100-20C\n1132 : H100-40C\n"
+
+
+def devices(kernel: Kernel) -> list[GpuDevice]:
+    return list(SysfsBackend(kernel.root).devices())
+
+
+def test_nothing_there(kernel: Kernel) -> None:
+    backend = SysfsBackend(kernel.root / "nowhere")
+    assert devices(kernel) == [] == backend.devices()
+    assert backend.active() is None
+    with pytest.raises(PluginNotMine):
+        backend.score()
+
+
+def test_mtty(kernel: Kernel) -> None:
+    """A parent that is no PCI device."""
+    kernel.mdev_type("mtty", "mtty-1", "Single port serial\n", "24")
+    kernel.mdev_type("mtty", "mtty-2", "Dual port serial\n", "12")
+    assert devices(kernel) == [
+        GpuDevice(
+            address="mtty",
+            name="mtty",
+            kind=VgpuKind.MDEV,
+            types=(
+                VgpuType("mtty-1", "Single port serial", None, 24),
+                VgpuType("mtty-2", "Dual port serial", None, 12),
+            ),
+        )
+    ]
+    assert SysfsBackend(kernel.root).score() > 1
+
+
+def test_mediated_devices_of_a_gpu(kernel: Kernel) -> None:
+    kernel.pci("0000:41:00.0", "10de:1eb8:10de:12a2")
+    kernel.write("module/nvidia/version", "535.261.04\n")
+    kernel.mdev_type(
+        "0000:41:00.0",
+        "nvidia-222",
+        "GRID T4-1B\n",
+        "16",
+        "num_heads=4, frl_config=45, framebuffer=1024M, "
+        "max_resolution=5120x2880, max_instance=16\n",
+    )
+    (gpu,) = devices(kernel)
+    assert gpu.board == "10de:1eb8:10de:12a2"
+    assert (gpu.name, gpu.driver) == ("PCI 10de:1eb8", "535.261.04")
+    assert gpu.types == (VgpuType("nvidia-222", "GRID T4-1B", 1024, 16),)
+
+
+def test_mediated_devices_on_virtual_functions(kernel: Kernel) -> None:
+    """Each function says 1 while the GPU has room: at least one, not two."""
+    kernel.pci(PF)
+    for vf, available in ((VF1, "0"), (VF2, "1")):
+        kernel.pci(vf, physfn=PF)
+        kernel.mdev_type(vf, "nvidia-558", "NVIDIA A40-8Q", available)
+    (gpu,) = devices(kernel)
+    assert (gpu.address, gpu.kind) == (PF, VgpuKind.MDEV)
+    assert gpu.types == (VgpuType("nvidia-558", "NVIDIA A40-8Q", None, 1),)
+
+
+def test_vgpus_on_virtual_functions(kernel: Kernel) -> None:
+    kernel.pci(PF, H100)
+    kernel.vf(VF1, PF, "0", CREATABLE)
+    kernel.vf(VF2, PF, "1133", "")
+    (gpu,) = devices(kernel)
+    assert (gpu.address, gpu.kind, gpu.board) == (PF, VgpuKind.VF, H100)
+    assert gpu.types == (
+        VgpuType("1131", "NVIDIA H100-20C", None, 1),
+        VgpuType("1132", "H100-40C", None, 1),
+        VgpuType("1133", "1133", None, 0),
+    )
+    assert gpu.migratable is None
+
+
+def test_a_network_card_is_no_gpu(kernel: Kernel) -> None:
+    kernel.pci(PF, "15b3:101e:15b3:0001")
+    kernel.write(f"bus/pci/devices/{PF}/class", "0x020000\n")
+    kernel.pci(VF1, "15b3:101e:15b3:0001", PF, "mlx5_vfio_pci")
+    assert devices(kernel) == []
+
+
+def test_a_variant_driver(kernel: Kernel) -> None:
+    kernel.pci(PF, "8086:56c0:8086:4905")
+    kernel.pci(VF1, "8086:56c0:8086:4905", PF, "xe-vfio-pci")
+    (gpu,) = devices(kernel)
+    assert (gpu.kind, gpu.migratable, gpu.types) == (VgpuKind.VF, True, ())
+
+
+@pytest.mark.parametrize(
+    "features, migratable",
+    [
+        ("stop-copy\np2p\npre-copy\n", True),
+        ("p2p\n", False),
+        (None, False),
+    ],
+)
+def test_the_kernel_tells_of_a_device_in_use(
+    kernel: Kernel, features: str | None, migratable: bool
+) -> None:
+    kernel.mdev_type("mtty", "mtty-1")
+    kernel.mdev("mtty", UUID)
+    kernel.vfio_debug(UUID, features)
+    (gpu,) = devices(kernel)
+    assert gpu.migratable is migratable
+
+
+def test_a_kernel_before_the_list_of_features(kernel: Kernel) -> None:
+    kernel.mdev_type("mtty", "mtty-1")
+    kernel.mdev("mtty", UUID)
+    kernel.write(f"kernel/debug/vfio/{UUID}/migration/state", "RUNNING\n")
+    assert devices(kernel)[0].migratable is True
+
+
+def test_a_debugfs_that_tells_of_others_only(kernel: Kernel) -> None:
+    kernel.mdev_type("mtty", "mtty-1")
+    kernel.mdev("mtty", UUID)
+    kernel.vfio_debug("0000:99:00.1", "stop-copy")
+    assert devices(kernel)[0].migratable is None
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"\xff\xfe\x00", b"-1", b"many", b"9" * 40, b"\n\n:\n: :"]
+)
+def test_junk_is_unknown(kernel: Kernel, junk: bytes) -> None:
+    kernel.mdev_type("mtty", "mtty-1", "Single")
+    at = "class/mdev_bus/mtty/mdev_supported_types/mtty-1"
+    kernel.write(f"{at}/available_instances", junk)
+    kernel.write(f"{at}/description", junk)
+    kernel.pci(PF)
+    kernel.vf(VF1, PF, "0", "")
+    kernel.write(f"bus/pci/devices/{VF1}/nvidia/creatable_vgpu_types", junk)
+    kernel.write(f"bus/pci/devices/{PF}/subsystem_device", junk)
+    gpu, mtty = devices(kernel)
+    assert gpu.board is None
+    assert gpu.types == ()
+    assert mtty.types == (VgpuType("mtty-1", "Single", None, None),)
+
+
+def test_files_vanish(kernel: Kernel) -> None:
+    """Each file in turn, and a loop of links: no exception."""
+    kernel.pci(PF)
+    kernel.vf(VF1, PF, "0", CREATABLE)
+    kernel.mdev_type("mtty", "mtty-1", "Single")
+    kernel.mdev("mtty", UUID)
+    kernel.vfio_debug(UUID, "stop-copy")
+    paths = [
+        Path(folder) / name
+        for folder, _, files in os.walk(kernel.root)
+        for name in files
+    ]
+    for path in paths:
+        path.unlink()
+        devices(kernel)
+    loop = kernel.root / "bus/pci/devices/0000:01:00.0"
+    loop.symlink_to(loop)
+    assert [each.address for each in devices(kernel)] == ["mtty"]
