@@ -127,6 +127,9 @@ def _run(trial: Trial, driver: Driver, console: Console) -> Found:
             trial.run(now, notes)
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
+        if error.__context__ not in (None, error.__cause__):
+            # Of the trial; the one above is of putting things back.
+            what += f"; before that: {error.__context__}"
         if not isinstance(error, LabError):
             what += "\n" + traceback.format_exc()
         notes.expect("the trial itself", False, what)
