@@ -71,9 +71,9 @@ def decode(stats: Any) -> HostFacts | None:
         found.facts,
         gpus=_gpus(found, changing),
         active=used,
-        migrations_out=changing.migrations_out,
-        migrations_in=changing.migrations_in,
-        link_mbps=changing.link_mbps,
+        migrations_out=changing.load.running_out,
+        migrations_in=changing.load.running_in,
+        link_mbps=changing.load.link_mbps,
     )
 
 

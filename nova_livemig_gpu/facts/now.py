@@ -12,7 +12,7 @@ more, "-" where unknown. ``check`` is the CRC-32 of all before it.
 """
 
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from nova_livemig_gpu.facts.base import Base, sorted_gpus
 from nova_livemig_gpu.facts.envelope import VERSION, Malformed, digest_of
@@ -30,36 +30,37 @@ _MOST_TEXT = 16_384
 _MOST_DIGITS = 12
 
 
+class Load(NamedTuple):
+    """What the network of a host has to do with migrations.
+
+    :ivar running_out: live migrations that leave it now
+    :ivar running_in: live migrations that come to it now
+    :ivar link_mbps: speed of the link that they take, 10**6 bit/s
+    """
+
+    running_out: int | None = None
+    running_in: int | None = None
+    link_mbps: int | None = None
+
+
 class Now:
     """The part of a host's facts that changes by the minute, decoded.
 
     :ivar text: the string it was decoded from
     :ivar base: what it belongs to
+    :ivar load: migrations out and in, link in Mbit/s
     :ivar totals: for each type of each model of the base, how many more can
         be created on all GPUs of that model; ``UNKNOWN``: not known for one
     """
 
-    __slots__ = (
-        "base",
-        "link_mbps",
-        "migrations_in",
-        "migrations_out",
-        "text",
-        "totals",
-    )
+    __slots__ = ("base", "load", "text", "totals")
 
     def __init__(
-        self,
-        text: str,
-        base: Base,
-        running: tuple[int | None, int | None],
-        link_mbps: int | None,
-        totals: bytes,
+        self, text: str, base: Base, load: Load, totals: bytes
     ) -> None:
         self.text = text
         self.base = base
-        self.migrations_out, self.migrations_in = running
-        self.link_mbps = link_mbps
+        self.load = load
         self.totals = totals
 
 
@@ -91,8 +92,7 @@ def decode(text: Any, base: Base) -> Now:
     return Now(
         text,
         base,
-        (_number(out), _number(into)),
-        _number(link),
+        Load(_number(out), _number(into), _number(link)),
         _totals(counts, base),
     )
 

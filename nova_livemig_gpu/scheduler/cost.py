@@ -12,13 +12,13 @@ With a prediction its seconds and its pause take the place of this formula:
 give :func:`cost` the prediction, and the rest stays.
 """
 
-from nova_livemig_gpu.facts.now import Now
+from nova_livemig_gpu.facts.now import Load
 from nova_livemig_gpu.model import Prediction
 
 LINK_MBPS = 10_000
 
 
-def cost(view: Now, predicted: Prediction | None = None) -> float:
+def cost(load: Load, predicted: Prediction | None = None) -> float:
     """Return the cost of a host; lower is better.
 
     :param predicted: of this server's migration to this host; None: not
@@ -26,5 +26,5 @@ def cost(view: Now, predicted: Prediction | None = None) -> float:
     """
     if predicted is not None and predicted.total_s is not None:
         return predicted.total_s + (predicted.downtime_ms or 0) / 1000
-    running = (view.migrations_out or 0) + (view.migrations_in or 0)
-    return (1 + running) * 1000 / (view.link_mbps or LINK_MBPS)
+    running = (load.running_out or 0) + (load.running_in or 0)
+    return (1 + running) * 1000 / (load.link_mbps or LINK_MBPS)

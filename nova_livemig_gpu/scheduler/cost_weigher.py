@@ -9,7 +9,7 @@ from typing import Any
 from nova.scheduler import utils, weights
 from oslo_log import log as logging
 
-from nova_livemig_gpu.facts.now import Now
+from nova_livemig_gpu.facts.now import Load
 from nova_livemig_gpu.scheduler import options
 from nova_livemig_gpu.scheduler import request as requests
 from nova_livemig_gpu.scheduler.cost import cost
@@ -28,21 +28,20 @@ class MigrationCostWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._multiplier: float | None = None
+        self._multiplier = options.cost_multiplier()
+        self._overrides = _Overrides()
 
     def weight_multiplier(self, host_state: Any) -> float:
         """Override of nova.weights.BaseWeigher: from the host's aggregates,
         else from the option."""
-        configured = self._multiplier
-        if configured is None:
-            configured = options.cost_multiplier()
+        overrides = self._overrides
         for aggregate in host_state.aggregates:
-            if OPTION in aggregate.metadata:
+            if overrides[aggregate]:
                 found: float = utils.get_weight_multiplier(
-                    host_state, OPTION, configured
+                    host_state, OPTION, self._multiplier
                 )
                 return found
-        return configured
+        return self._multiplier
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> float:
         return self._weights([host_state], weight_properties)[0]
@@ -54,6 +53,7 @@ class MigrationCostWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
         try:
             # Nova asks for the multiplier of each host next.
             self._multiplier = options.cost_multiplier()
+            self._overrides = _Overrides()
             hosts = [weighed.obj for weighed in weighed_obj_list]
             return self._weights(hosts, weight_properties)
         except Exception as exc:
@@ -64,11 +64,26 @@ class MigrationCostWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
         request = requests.find(spec)
         if request is None:
             return [0.0] * len(hosts)
-        costs = [_cost(view) for view in request.views(hosts)]
-        known = [each for each in costs if each is not None]
-        dearest = max(known, default=0.0)
-        return [-dearest if each is None else -each for each in costs]
+        views = request.views(hosts)
+        costs = _Costs()
+        found = [None if view is None else costs[view.load] for view in views]
+        dearest = max(costs.values(), default=0.0)
+        return [-dearest if each is None else -each for each in found]
 
 
-def _cost(view: Now | None) -> float | None:
-    return None if view is None else cost(view)
+class _Overrides(dict[Any, bool]):
+    """Whether an aggregate has a multiplier of its own, asked once a
+    request: hosts share aggregates, and reading a versioned object is slow.
+    """
+
+    def __missing__(self, aggregate: Any) -> bool:
+        found = self[aggregate] = OPTION in aggregate.metadata
+        return found
+
+
+class _Costs(dict[Load, float]):
+    """Works the cost of a load out once."""
+
+    def __missing__(self, load: Load) -> float:
+        found = self[load] = cost(load)
+        return found

@@ -58,8 +58,8 @@ def explain(context: Any, server_uuid: str) -> list[Row]:
     views = Views().look(nodes)
     judges = [(each.__name__, each().judge(needs, rules)) for each in _FILTERS]
     return [
-        _row(node.host, name, judge(views[node]), rules)
-        for node in nodes
+        _row(node.host, name, judge(view), rules)
+        for node, view in zip(nodes, views, strict=True)
         for name, judge in judges
     ]
 

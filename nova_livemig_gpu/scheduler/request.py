@@ -14,7 +14,6 @@ result stays with the RequestSpec for the next filter and the weigher.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -59,16 +58,26 @@ class Request:
         self.rules = rules
         self.needs = needs
         self.refused: dict[str, list[tuple[str, Verdict]]] = defaultdict(list)
-        self._views: dict[Any, Now | None] = {}
+        self._hosts: list[Any] = []
+        self._views: list[Now | None] = []
 
-    def views(self, hosts: Iterable[Any]) -> list[Now | None]:
+    def views(self, hosts: list[Any]) -> list[Now | None]:
         """Return the facts of each host."""
-        known = self._views
-        try:
-            return [known[host] for host in hosts]
-        except KeyError:
-            known.update(VIEWS.look(hosts))
-            return [known[host] for host in hosts]
+        if hosts != self._hosts:
+            known = dict(zip(self._hosts, self._views, strict=True))
+            if known and all(map(known.__contains__, hosts)):
+                self.keep(hosts, [known[host] for host in hosts])
+            else:
+                self.keep(hosts, VIEWS.look(hosts))
+        return self._views
+
+    def keep(self, hosts: list[Any], views: list[Now | None]) -> None:
+        """Remember the facts of hosts for the next filter.
+
+        Comparing two lists of the same objects is much cheaper than looking
+        each of them up.
+        """
+        self._hosts, self._views = hosts, views
 
 
 def find(spec: Any) -> Request | None:

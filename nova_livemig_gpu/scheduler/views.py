@@ -37,10 +37,11 @@ class Views:
         self._bases: dict[str, Base] = {}
         self._parts: dict[Hashable, Any] = {}
 
-    def look(self, hosts: Iterable[Any]) -> dict[Any, Now | None]:
+    def look(self, hosts: Iterable[Any]) -> list[Now | None]:
         """Return the facts of each host; None: unknown. Never raises."""
         kept = self._hosts
-        found: dict[Any, Now | None] = {}
+        now_key, base_key = now.KEY, base.KEY
+        found: list[Now | None] = []
         for host in hosts:
             try:
                 stats = host.stats
@@ -48,14 +49,14 @@ class Views:
                 # Comparing is cheaper than hashing strings that are new.
                 if (
                     view is None
-                    or stats.get(now.KEY) != view.text
-                    or stats.get(base.KEY) != view.base.text
+                    or stats.get(now_key) != view.text
+                    or stats.get(base_key) != view.base.text
                 ):
                     view = self._decode(host, stats)
             except AttributeError:
                 # A HostState whose node has not told its stats yet.
                 view = None
-            found[host] = view
+            found.append(view)
         return found
 
     def _decode(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
