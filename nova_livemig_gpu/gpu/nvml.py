@@ -16,7 +16,7 @@ from nova_livemig_gpu.gpu.nvml_ask import Ask, GpuGone
 from nova_livemig_gpu.gpu.nvml_calls import NvmlCalls
 from nova_livemig_gpu.gpu.nvml_gpu import GpuReader
 from nova_livemig_gpu.gpu.once import Once
-from nova_livemig_gpu.gpu.sysfs import SysfsBackend
+from nova_livemig_gpu.gpu.sysfs import Parent, SysfsBackend
 from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
 
 T = TypeVar("T")
@@ -69,29 +69,28 @@ class NvmlBackend(GpuBackend):
         return SCORE
 
     def devices(self) -> Sequence[GpuDevice] | None:
-        kernel = {each.address: each for each in self._kernel.devices()}
-        found = self._each_gpu(kernel, GpuReader.device)
+        parents = self._kernel.parents()
+        found = self._each_gpu(parents, GpuReader.device)
         if found is None:
             return None
         others = [
-            each
-            for address, each in kernel.items()
+            self._kernel.device(each)
+            for each in parents
             # an NVIDIA GPU that NVML does not show is lost
-            if self._kernel.is_nvidia(address) is False
+            if not self._kernel.is_nvidia(each.address)
         ]
         return sorted(found + others, key=lambda each: each.address)
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         """Return the vGPUs in use that NVML knows of."""
-        kernel = {each.address: each for each in self._kernel.devices()}
-        found = self._each_gpu(kernel, GpuReader.active)
+        found = self._each_gpu(self._kernel.parents(), GpuReader.active)
         if found is None:
             return None
         return [each for of_gpu in found for each in of_gpu]
 
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:
         found = self._each_gpu(
-            {}, lambda reader, handle: reader.metadata(handle, server)
+            (), lambda reader, handle: reader.metadata(handle, server)
         )
         every = [each for of_gpu in found or () for each in of_gpu]
         whole = [each for each in every if each is not None]
@@ -149,14 +148,18 @@ class NvmlBackend(GpuBackend):
 
     def _each_gpu(
         self,
-        kernel: dict[str, GpuDevice],
+        parents: Sequence[Parent],
         read: Callable[[GpuReader, Any], T],
     ) -> list[T] | None:
         """Return what ``read`` tells of each GPU that answers."""
         try:
             with self._open() as session:
                 reader = GpuReader(
-                    session.pynvml, session.calls, session.ask, kernel
+                    session.pynvml,
+                    session.calls,
+                    session.ask,
+                    self._kernel,
+                    parents,
                 )
                 count = session.pynvml.nvmlDeviceGetCount()
                 told = [

@@ -1,11 +1,13 @@
 """Reads the facts of a physical GPU from NVML."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from nova_livemig_gpu.gpu import nvml_metadata
 from nova_livemig_gpu.gpu.nvml_ask import Ask, GpuGone
 from nova_livemig_gpu.gpu.nvml_calls import NvmlCalls
 from nova_livemig_gpu.gpu.nvml_vgpu import VgpuReader
+from nova_livemig_gpu.gpu.sysfs import Parent, SysfsBackend
 from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, VgpuKind
 
 _MIB = 1 << 20
@@ -15,7 +17,8 @@ class GpuReader:
     """Reads GPUs within one session with NVML.
 
     :param pynvml: the module
-    :param kernel: what the kernel tells of each GPU, by address
+    :param kernel: the kernel's view
+    :param parents: what the kernel knows as parents of vGPUs
     """
 
     def __init__(
@@ -23,12 +26,14 @@ class GpuReader:
         pynvml: Any,
         calls: NvmlCalls,
         ask: Ask,
-        kernel: dict[str, GpuDevice],
+        kernel: SysfsBackend,
+        parents: Iterable[Parent],
     ) -> None:
         self._nvml = pynvml
         self._calls = calls
         self._ask = ask
         self._kernel = kernel
+        self._parents = {each.address: each for each in parents}
         self._vgpus = VgpuReader(pynvml, calls, ask)
         self._driver = ask("driver version", pynvml.nvmlSystemGetDriverVersion)
 
@@ -42,13 +47,15 @@ class GpuReader:
         mode = self._mode(handle)
         kind = self._kind(address, mode)
         types = self._vgpus.types(handle, kind)
-        kernel = self._kernel.get(address)
+        parent = self._parents.get(address)
+        if parent and not types:
+            types = self._kernel.device(parent).types
         manager = self._manager(handle)
         memory = ask("memory", nvml.nvmlDeviceGetMemoryInfo, handle)
         return GpuDevice(
             address=address,
             name=ask("name", nvml.nvmlDeviceGetName, handle) or "unknown",
-            kind=kind if types or kernel else None,
+            kind=kind if types or parent else None,
             board=self._board(handle),
             memory_mib=memory.total // _MIB if memory else None,
             driver=self._driver,
@@ -60,10 +67,10 @@ class GpuReader:
             read_mb_s=self._capability(handle, "READ_DEVICE_BUFFER_BW"),
             write_mb_s=self._capability(handle, "WRITE_DEVICE_BUFFER_BW"),
             migratable=_both(
-                kernel.migratable if kernel else None,
+                self._kernel.migratable(parent) if parent else None,
                 manager.migratable if manager else None,
             ),
-            types=types or (kernel.types if kernel else ()),
+            types=types,
         )
 
     def active(self, handle: Any) -> list[ActiveVgpu]:
@@ -117,9 +124,9 @@ class GpuReader:
     def _kind(self, address: str, mode: str | None) -> VgpuKind:
         """The kernel tells. If not: without SR-IOV all vGPUs are mdevs, and
         a driver too old to know a mode knows only mdevs."""
-        kernel = self._kernel.get(address)
-        if kernel is not None and kernel.kind is not None:
-            return kernel.kind
+        parent = self._parents.get(address)
+        if parent is not None:
+            return parent.kind
         return VgpuKind.VF if mode == "sriov" else VgpuKind.MDEV
 
     def _capability(self, handle: Any, name: str) -> int | None:

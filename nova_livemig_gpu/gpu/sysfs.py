@@ -15,7 +15,8 @@ Whatever cannot be read, or reads as nonsense, is unknown. Files may vanish
 at any moment.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from nova_livemig_gpu.exception import PluginNotMine
@@ -23,9 +24,24 @@ from nova_livemig_gpu.gpu import sysfs_mdev, sysfs_vf
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.sysfs_files import children, pci_ids, text
 from nova_livemig_gpu.gpu.sysfs_migration import migratable
-from nova_livemig_gpu.model import GpuDevice, VgpuKind, VgpuType
+from nova_livemig_gpu.model import GpuDevice, VgpuKind
 
 SCORE = 50
+
+_NVIDIA = "0x10de"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A physical parent of vGPUs.
+
+    :ivar functions: what in the kernel makes its vGPUs: itself, or its
+        virtual functions
+    """
+
+    address: str
+    kind: VgpuKind
+    functions: tuple[str, ...]
 
 
 class SysfsBackend(GpuBackend):
@@ -39,68 +55,60 @@ class SysfsBackend(GpuBackend):
 
     def __init__(self, root: Path = Path("/sys")) -> None:
         self._root = root
+        self._pci = root / "bus/pci/devices"
 
     def score(self) -> int:
-        if not self.devices():
+        if not self.parents():
             raise PluginNotMine(
                 plugin="sysfs", reason="no GPU here can have vGPUs"
             )
         return SCORE
 
     def devices(self) -> Sequence[GpuDevice]:
-        """Return the physical parents, by address."""
-        mdev = sysfs_mdev.parents(self._root)
-        vf = sysfs_vf.parents(self._root)
-        found = [
-            self._device(each, VgpuKind.MDEV, types, sysfs_mdev.devices)
-            for each, types in mdev.items()
-        ]
-        found += [
-            self._device(each, VgpuKind.VF, types, sysfs_vf.devices)
-            for each, types in vf.items()
-            if each not in mdev
-        ]
-        return sorted(found, key=lambda each: each.address)
+        return [self.device(each) for each in self.parents()]
 
-    def _device(
-        self,
-        address: str,
-        kind: VgpuKind,
-        types: Iterable[VgpuType],
-        vgpus: "sysfs_mdev.Devices",
-    ) -> GpuDevice:
-        pci = self._root / "bus/pci/devices" / address
+    def parents(self) -> list[Parent]:
+        """Return the physical parents by address, without a look at them."""
+        found = {
+            address: Parent(address, VgpuKind.VF, tuple(functions))
+            for address, functions in sysfs_vf.parents(self._root).items()
+        }
+        for address, functions in sysfs_mdev.parents(self._root).items():
+            found[address] = Parent(address, VgpuKind.MDEV, tuple(functions))
+        return [found[address] for address in sorted(found)]
+
+    def device(self, parent: Parent) -> GpuDevice:
+        """Return all that the kernel tells of a parent."""
+        kernel = sysfs_mdev if parent.kind is VgpuKind.MDEV else sysfs_vf
+        types = kernel.types(self._root, parent.functions)
+        ids = pci_ids(self._pci / parent.address)
         return GpuDevice(
-            address=address,
-            name=self._name(address),
-            kind=kind,
-            board=pci_ids(pci),
+            address=parent.address,
+            # the kernel has no product names
+            name=f"PCI {ids[:9]}" if ids else parent.address,
+            kind=parent.kind,
+            board=ids,
             driver=text(self._root / "module/nvidia/version")
-            if text(pci / "vendor") == "0x10de"
+            if self.is_nvidia(parent.address)
             else None,
-            migratable=migratable(self._root, vgpus(self._root, address)),
+            migratable=self.migratable(parent),
             types=tuple(sorted(types, key=lambda each: each.type_id)),
         )
 
-    def _name(self, address: str) -> str:
-        """The kernel has no product names: PCI IDs, or the parent's name."""
-        pci = self._root / "bus/pci/devices" / address
-        ids = pci_ids(pci)
-        return f"PCI {ids[:9]}" if ids else address
+    def migratable(self, parent: Parent) -> bool | None:
+        """Can the kernel migrate a parent's vGPUs? None: unknown."""
+        kernel = sysfs_mdev if parent.kind is VgpuKind.MDEV else sysfs_vf
+        return migratable(
+            self._root, kernel.devices(self._root, parent.functions)
+        )
 
-    def is_nvidia(self, address: str) -> bool | None:
-        """Is that device NVIDIA's? None: unknown."""
-        vendor = text(self._root / "bus/pci/devices" / address / "vendor")
-        if vendor is None:
-            here = children(self._root / "class/mdev_bus")
-            return False if address in here else None
-        return vendor == "0x10de"
+    def is_nvidia(self, address: str) -> bool:
+        return text(self._pci / address / "vendor") == _NVIDIA
 
     def has_nvidia_gpu(self) -> bool:
         """Is there a GPU of NVIDIA's, with or without a driver?"""
-        pci = self._root / "bus/pci/devices"
         return any(
             self.is_nvidia(each)
-            and (text(pci / each / "class") or "").startswith("0x03")
-            for each in children(pci)
+            and (text(self._pci / each / "class") or "").startswith("0x03")
+            for each in children(self._pci)
         )

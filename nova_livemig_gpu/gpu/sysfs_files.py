@@ -1,8 +1,14 @@
-"""Reads small files and folders of sysfs, which may vanish at any moment."""
+"""Reads small files and folders of sysfs, which may vanish at any moment.
+
+Paths are plain strings where there are many of them: a host has hundreds of
+virtual functions, and pathlib takes longer than the kernel.
+"""
 
 import os
 import re
 from pathlib import Path
+
+AnyPath = str | Path
 
 #: No attribute that we read is longer (sysfs: a page each).
 _MOST_BYTES = 65536
@@ -13,16 +19,19 @@ _PCI_ADDRESS = re.compile(
 _PCI_ID = re.compile(r"0x([0-9a-f]{4})", re.ASCII)
 
 
-def text(path: Path) -> str | None:
+def text(path: AnyPath) -> str | None:
     """Return what a file holds, stripped; None: cannot be read, or empty."""
     try:
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES).decode().strip() or None
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(file, _MOST_BYTES).decode().strip() or None
+        finally:
+            os.close(file)
     except (OSError, ValueError):
         return None
 
 
-def number(path: Path) -> int | None:
+def number(path: AnyPath) -> int | None:
     """Return the number, not negative, that a file holds."""
     return to_number(text(path))
 
@@ -34,7 +43,7 @@ def to_number(word: str | None) -> int | None:
     return None
 
 
-def children(folder: Path) -> list[str]:
+def children(folder: AnyPath) -> list[str]:
     """Return the sorted names in a folder; empty where there is none."""
     try:
         return sorted(os.listdir(folder))
@@ -42,10 +51,10 @@ def children(folder: Path) -> list[str]:
         return []
 
 
-def target(link: Path) -> str | None:
+def target(link: AnyPath) -> str | None:
     """Return the last name of what a link points to."""
     try:
-        return Path(os.readlink(link)).name or None
+        return os.path.basename(os.readlink(link)) or None
     except OSError:
         return None
 

@@ -1,7 +1,7 @@
 """Mediated devices: their parents, types and instances in sysfs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
 from nova_livemig_gpu.gpu.sysfs_files import (
@@ -12,10 +12,6 @@ from nova_livemig_gpu.gpu.sysfs_files import (
 )
 from nova_livemig_gpu.model import VgpuType
 
-#: Tells the VFIO devices of the vGPUs of a physical GPU, as the kernel
-#: names them.
-Devices = Callable[[Path, str], list[str]]
-
 _BUS = "class/mdev_bus"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -25,32 +21,34 @@ _FRAMEBUFFER = re.compile(r"\bframebuffer=(\d{1,9})M\b", re.ASCII)
 _APERTURE = re.compile(r"\bhigh_gm_size: (\d{1,9})MB\b", re.ASCII)
 
 
-def parents(root: Path) -> dict[str, list[VgpuType]]:
-    """Return the types of each physical parent, by its address.
+def parents(root: Path) -> dict[str, list[str]]:
+    """Return each physical parent with the functions that make devices.
 
-    With SR-IOV the virtual functions are the parents, each for one device;
-    they are gathered under their physical function.
+    With SR-IOV the virtual functions do, each for one device; else it is
+    the parent itself.
     """
-    found: dict[str, dict[str, VgpuType]] = {}
+    found: dict[str, list[str]] = {}
     for parent in children(root / _BUS):
-        known = found.setdefault(physical(root, parent), {})
-        for each in _types(root / _BUS / parent):
-            before = known.get(each.type_id)
-            known[each.type_id] = _larger(before, each) if before else each
-    return {
-        parent: list(types.values())
-        for parent, types in found.items()
-        if types
-    }
+        found.setdefault(physical(root, parent), []).append(parent)
+    return found
 
 
-def devices(root: Path, address: str) -> list[str]:
-    """Return the UUIDs of the mediated devices of a physical parent."""
+def types(root: Path, functions: Iterable[str]) -> list[VgpuType]:
+    """Return the types of the devices that these functions can make."""
+    found: dict[str, VgpuType] = {}
+    for function in functions:
+        for each in _types(root / _BUS / function):
+            before = found.get(each.type_id)
+            found[each.type_id] = _larger(before, each) if before else each
+    return list(found.values())
+
+
+def devices(root: Path, functions: Iterable[str]) -> list[str]:
+    """Return the UUIDs of the mediated devices that these have made."""
     return [
         name
-        for parent in children(root / _BUS)
-        if physical(root, parent) == address
-        for name in children(root / _BUS / parent)
+        for function in functions
+        for name in children(root / _BUS / function)
         if _UUID.fullmatch(name)
     ]
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from nova_livemig_gpu.gpu.sysfs_files import children, target, text
 
+_DEBUG = "kernel/debug/vfio"
+
 #: VFIO variant drivers with migration, below drivers/vfio/pci and
 #: drivers/gpu/drm/xe in Linux. NVIDIA's own are not in Linux, and what they
 #: can do depends on their version: the kernel does not tell.
@@ -34,7 +36,13 @@ def migratable(root: Path, devices: Iterable[str]) -> bool | None:
     :param devices: names in the kernel: the UUID of a mediated device, the
         PCI address of a virtual function
     """
-    told = [_one(root, each) for each in devices]
+    debugged = frozenset(children(root / _DEBUG))  # empty: not allowed
+    told = [
+        _told(root / _DEBUG / each)
+        if each in debugged
+        else _by_driver(f"{root}/bus/pci/devices/{each}/driver")
+        for each in devices
+    ]
     if False in told:
         return False
     return True if True in told else None
@@ -45,11 +53,8 @@ def is_variant(driver: str | None) -> bool:
     return driver is not None and _plain(driver) in _CAN
 
 
-def _one(root: Path, device: str) -> bool | None:
-    debug = root / "kernel/debug/vfio" / device
-    if device in children(debug.parent):
-        return _told(debug)
-    driver = target(root / "bus/pci/devices" / device / "driver")
+def _by_driver(link: str) -> bool | None:
+    driver = target(link)
     if driver is None:
         return None
     if _plain(driver) in _CAN:

@@ -6,6 +6,7 @@ lines "1132 : NVIDIA H100-80C" (some releases under the heading
 "ID    : vGPU Name"), ``current_vgpu_type`` the number in use, or 0.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from nova_livemig_gpu.gpu.sysfs_files import (
@@ -22,26 +23,40 @@ from nova_livemig_gpu.model import VgpuType
 _PCI = "bus/pci/devices"
 
 
-def parents(root: Path) -> dict[str, list[VgpuType]]:
-    """Return the types of each physical function, by its address."""
-    found: dict[str, dict[str, VgpuType]] = {}
+def parents(root: Path) -> dict[str, list[str]]:
+    """Return each physical GPU with its virtual functions for vGPUs."""
+    found: dict[str, list[str]] = {}
+    gpus: dict[str, bool] = {}
     for address in children(root / _PCI):
-        parent = target(root / _PCI / address / "physfn")
+        parent = target(f"{root}/{_PCI}/{address}/physfn")
         if parent is None or not is_pci_address(parent):
             continue
-        types = _types(root / _PCI / address)
-        if types is not None and _is_display(root / _PCI / parent):
-            _add(found.setdefault(parent, {}), types)
-    return {parent: list(types.values()) for parent, types in found.items()}
+        if parent not in gpus:
+            gpus[parent] = _is_display(root / _PCI / parent)
+        if gpus[parent] and _is_ours(f"{root}/{_PCI}/{address}"):
+            found.setdefault(parent, []).append(address)
+    return found
 
 
-def devices(root: Path, address: str) -> list[str]:
-    """Return the virtual functions of a physical one."""
-    return [
-        name
-        for name in children(root / _PCI)
-        if target(root / _PCI / name / "physfn") == address
-    ]
+def types(root: Path, functions: Iterable[str]) -> list[VgpuType]:
+    """Return what these virtual functions can become, or are.
+
+    A free function offers a type as long as the GPU has room for one more
+    of it, so that "one more" is all that is sure. A type of which nothing
+    is left is only known by the number of those in use.
+    """
+    found: dict[str, VgpuType] = {}
+    for function in functions:
+        for each in _types(root / _PCI / function):
+            before = found.get(each.type_id)
+            if before is None or not before.creatable:
+                found[each.type_id] = each
+    return list(found.values())
+
+
+def devices(root: Path, functions: Iterable[str]) -> list[str]:
+    """Return the VFIO devices: the functions themselves."""
+    return list(functions)
 
 
 def _is_display(device: Path) -> bool:
@@ -49,12 +64,14 @@ def _is_display(device: Path) -> bool:
     return (text(device / "class") or "").lower().startswith("0x03")
 
 
-def _types(vf: Path) -> list[VgpuType] | None:
-    """Return what a function can become or is; None: it is not for us."""
+def _is_ours(vf: str) -> bool:
+    current = number(f"{vf}/nvidia/current_vgpu_type")
+    return current is not None or is_variant(target(f"{vf}/driver"))
+
+
+def _types(vf: Path) -> list[VgpuType]:
     folder = vf / "nvidia"
     current = number(folder / "current_vgpu_type")
-    if current is None:
-        return [] if is_variant(target(vf / "driver")) else None
     if current:
         return [VgpuType(str(current), str(current), creatable=0)]
     listed = (text(folder / "creatable_vgpu_types") or "").splitlines()
@@ -67,16 +84,3 @@ def _type(line: str) -> VgpuType | None:
     if not type_id:  # the heading, or nonsense
         return None
     return VgpuType(str(type_id), name.strip() or str(type_id), creatable=1)
-
-
-def _add(known: dict[str, VgpuType], types: list[VgpuType]) -> None:
-    """Gather what the functions of a GPU say.
-
-    A free function offers a type as long as the GPU has room for one more
-    of it, so that "one more" is all that is sure. A type of which nothing
-    is left is only known by the number of those in use.
-    """
-    for each in types:
-        before = known.get(each.type_id)
-        if before is None or (each.creatable or 0) > (before.creatable or 0):
-            known[each.type_id] = each
