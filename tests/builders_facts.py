@@ -2,8 +2,10 @@
 test replaces what it is about."""
 
 from dataclasses import replace
+from random import Random
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 from nova_livemig_gpu.facts import base, codec, now
 from nova_livemig_gpu.facts.now import Now
@@ -94,11 +96,12 @@ def a_host(**changes: Any) -> HostFacts:
 
 def big_host(number: int = 0, types: int = 25, vgpus: int = 128) -> HostFacts:
     """16 GPUs; ``number`` makes counts and vGPUs differ."""
+    chance = Random(number)
     gpus = tuple(
         a_gpu(
             f"0000:{16 + index:02x}:00.0",
             types=tuple(
-                a_type(each, creatable=(number + index * each) % 9)
+                a_type(each, creatable=chance.randrange(9))
                 for each in range(1, types + 1)
             ),
         )
@@ -106,10 +109,10 @@ def big_host(number: int = 0, types: int = 25, vgpus: int = 128) -> HostFacts:
     )
     active = tuple(
         a_vgpu(
-            f"{number:08x}-3ec2-4a3e-8a0a-{each * 7919 + number:012x}",
+            str(UUID(int=chance.getrandbits(128))),
             gpu=gpus[each % 16].address,
             type_id=f"nvidia-{each % types + 1}",
-            framebuffer_used_bytes=(each * 37 + number) % 40 * 2**30,
+            framebuffer_used_bytes=chance.randrange(80 * 2**30),
         )
         for each in range(vgpus)
     )

@@ -1,0 +1,281 @@
+"""Facts through the stats strings and back; nothing else comes through."""
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nova_livemig_gpu.conf.scheduler import Rules
+from nova_livemig_gpu.facts import active, base, codec, envelope, now
+from nova_livemig_gpu.model import (
+    ActiveVgpu,
+    CpuFacts,
+    GpuDevice,
+    HostFacts,
+    VgpuType,
+)
+from nova_livemig_gpu.scheduler.cpu_filter import CPUCompatibilityFilter
+from nova_livemig_gpu.scheduler.verdict import Verdict
+from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
+from nova_livemig_gpu.scheduler.views import Views
+from tests import builders_facts as builders
+
+FULL = builders.a_host(active=(builders.a_vgpu(),))
+
+
+def test_there_and_back() -> None:
+    assert codec.decode(codec.encode(FULL)) == FULL
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        HostFacts("1.0"),
+        HostFacts("1.0", gpus=()),
+        HostFacts("1.0", gpus=(GpuDevice("mtty", "mtty"),), active=()),
+        builders.a_host(gpus=None, active=None, cpu=None, link_mbps=None),
+        builders.a_host(gpus=(builders.a_gpu(ecc=None, types=()),)),
+    ],
+)
+def test_unknown_stays_unknown(facts: HostFacts) -> None:
+    assert codec.decode(codec.encode(facts)) == facts
+
+
+def test_equal_facts_make_equal_strings() -> None:
+    gpus = (builders.a_gpu("0000:01:00.0"), builders.a_gpu("0000:02:00.0"))
+    one = builders.a_host(gpus=gpus)
+    other = builders.a_host(
+        gpus=tuple(
+            replace(gpu, types=gpu.types[::-1]) for gpu in reversed(gpus)
+        ),
+        machine_types=tuple(reversed(one.machine_types)),
+    )
+    assert codec.encode(one) == codec.encode(other)
+
+
+def test_a_busy_framebuffer_changes_strings_in_steps_only() -> None:
+    def text(used: int) -> str:
+        vgpu = builders.a_vgpu(framebuffer_used_bytes=used)
+        return codec.encode(builders.a_host(active=(vgpu,)))[active.KEY]
+
+    assert text(2**30) == text(2**30 - 5)
+    assert text(2**30) != text(2**30 + 1)
+
+
+def test_counts_change_the_short_string_only() -> None:
+    few = builders.a_gpu(types=(builders.a_type(creatable=1),))
+    many = builders.a_gpu(types=(builders.a_type(creatable=2),))
+    one = codec.encode(builders.a_host(gpus=(few,)))
+    other = codec.encode(builders.a_host(gpus=(many,)))
+    assert {key for key in one if one[key] != other[key]} == {now.KEY}
+
+
+@pytest.mark.parametrize(
+    ("count", "read"), [(0, 0), (60, 60), (61, 61), (500, 61), (None, None)]
+)
+def test_counts(count: int | None, read: int | None) -> None:
+    gpu = builders.a_gpu(types=(builders.a_type(creatable=count),))
+    found = codec.decode(codec.encode(builders.a_host(gpus=(gpu,))))
+    assert found is not None and found.gpus is not None
+    assert found.gpus[0].types[0].creatable == read
+
+
+def test_a_large_host_is_small() -> None:
+    stats = codec.encode(builders.big_host())
+    assert sum(len(key) + len(text) for key, text in stats.items()) <= 16384
+    assert codec.decode(stats) is not None
+
+
+def test_sixteen_different_gpus_are_small() -> None:
+    whole = builders.big_host()
+    assert whole.gpus is not None
+    gpus = tuple(
+        replace(
+            gpu,
+            board=f"board-{number}",
+            types=tuple(
+                replace(each, name=f"GPU{number} {each.name}")
+                for each in gpu.types
+            ),
+        )
+        for number, gpu in enumerate(whole.gpus)
+    )
+    stats = codec.encode(replace(whole, gpus=gpus))
+    assert sum(map(len, stats.values())) <= 16384
+
+
+def test_what_is_too_long_is_left_out_aloud(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    facts = builders.big_host(vgpus=2000)
+    stats = codec.encode(facts)
+    found = codec.decode(stats)
+    assert sum(map(len, stats.values())) <= codec.MOST_BYTES
+    assert found is not None and found.active is None and found.gpus
+    assert "without vGPUs in use" in caplog.text
+
+
+def test_nova_can_store_them() -> None:
+    """Flat strings, that JSON does not escape a second time."""
+    for text in codec.encode(builders.big_host()).values():
+        assert json.dumps(text) == f'"{text}"'
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        (HostFacts, 13),
+        (GpuDevice, 15),
+        (VgpuType, 4),
+        (ActiveVgpu, 5),
+        (CpuFacts, 6),
+    ],
+)
+def test_no_new_field_is_forgotten(kind: Any, known: int) -> None:
+    """Whoever adds a field: is it to be published? Then change the form of
+    the strings and their version."""
+    assert len(fields(kind)) == known
+
+
+@pytest.mark.parametrize("key", codec.KEYS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text[:-1],
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+        lambda text: None,
+        lambda text: 7,
+        lambda text: text + "A",
+        lambda text: "2" + text[1:],
+        lambda text: text.swapcase(),
+        lambda text: text * 50,
+    ],
+)
+def test_a_changed_string_is_unknown(key: str, change: Any) -> None:
+    stats: dict[str, Any] = dict(codec.encode(FULL))
+    stats[key] = change(stats[key])
+    assert codec.decode(stats) is None
+
+
+def test_strings_of_two_hosts_do_not_mix() -> None:
+    stats = codec.encode(FULL)
+    other = codec.encode(builders.a_host(kernel="7.0"))
+    for key in codec.KEYS:
+        assert codec.decode({**stats, key: other[key]}) is None
+
+
+def rows(**changes: Any) -> list[Any]:
+    """Return the base of a host as JSON, with changes by index."""
+    found: list[Any] = envelope.unseal(codec.encode(FULL)[base.KEY])
+    for index, value in changes.items():
+        found[int(index[1:])] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"_0": None},
+        {"_0": 1},
+        {"_1": True},
+        {"_1": -1},
+        {"_1": 34.0},
+        {"_2": []},
+        {"_2": ["Intel", "x", "aes", 1, True, []]},
+        {"_2": ["Intel", "x", ["aes", 1], 1, True, []]},
+        {"_4": "q35"},
+        {"_8": {}},
+        {"_8": [[]]},
+        {"_9": [["0000:3b:00.0", 1]]},
+        {"_9": [["0000:3b:00.0", True]]},
+        {"_9": [["0000:3b:00.0"]]},
+    ],
+)
+def test_a_wrong_type_is_unknown_as_a_whole(changes: dict[str, Any]) -> None:
+    """Even where the digests are right."""
+    text = envelope.seal(rows(**changes))
+    stats = {
+        base.KEY: text,
+        now.KEY: now.encode(FULL, text),
+        active.KEY: active.encode(FULL, text),
+    }
+    assert codec.decode(stats) is None
+    with pytest.raises(envelope.Malformed):
+        base.decode(text)
+
+
+def test_a_zip_bomb_is_refused() -> None:
+    bomb = envelope.seal("a" * 5_000_000)
+    assert len(bomb) < 65_535
+    with pytest.raises(envelope.Malformed):
+        envelope.unseal(bomb)
+
+
+def test_deep_json_is_refused() -> None:
+    deep: Any = []
+    for _ in range(900):
+        deep = [deep]
+    text = envelope.seal(deep)
+    assert codec.decode({**codec.encode(FULL), base.KEY: text}) is None
+
+
+GOOD = codec.encode(FULL)
+_text = st.one_of(
+    st.text(max_size=200),
+    st.text(alphabet="1.-0abZ_", max_size=200),
+    st.builds(lambda n, c: c * n, st.integers(0, 70_000), st.characters()),
+)
+
+
+@st.composite
+def broken(draw: st.DrawFn) -> dict[str, Any]:
+    """Return stats of which at least one string is not what was written."""
+    stats: dict[str, Any] = dict(GOOD)
+    for key in draw(st.sets(st.sampled_from(codec.KEYS[:2]), min_size=1)):
+        stats[key] = draw(_broken(stats[key]))
+    return stats
+
+
+def _broken(text: str) -> st.SearchStrategy[Any]:
+    def cut(ends: tuple[int, int]) -> str:
+        return text[ends[0] : ends[1]]
+
+    def patch(at: int, piece: str) -> str:
+        return text[:at] + piece + text[at + 1 :]
+
+    place = st.integers(0, len(text) - 1)
+    return st.one_of(
+        _text,
+        st.tuples(place, place).map(cut),
+        st.builds(patch, place, st.text(max_size=3)),
+        st.builds(lambda v: v + text[1:], st.text(max_size=4)),
+        st.sampled_from([None, 0, True, 1.5, [], {}, b"1.x.y"]),
+    ).filter(lambda value: value != text)
+
+
+NEEDS = builders.needs()
+RULES = Rules()
+CPU = CPUCompatibilityFilter().judge(NEEDS, RULES)
+VGPU = VGPUCompatibilityFilter().judge(NEEDS, RULES)
+
+
+def _verdicts(stats: Any, views: Views) -> tuple[Verdict, Verdict]:
+    host = builders.host_state("x")
+    host.stats = stats
+    (view,) = views.look([host])
+    return CPU(view), VGPU(view)
+
+
+@settings(max_examples=10_000, deadline=None)
+@given(broken())
+def test_no_string_makes_a_host_compatible(stats: dict[str, Any]) -> None:
+    """Neither read anew nor by a scheduler that knows the good strings."""
+    warm = Views()
+    assert [each.ok for each in _verdicts(GOOD, warm)] == [True, True]
+    assert codec.decode(stats) is None
+    for views in (Views(), warm):
+        assert [each.ok for each in _verdicts(stats, views)] == [None, None]
