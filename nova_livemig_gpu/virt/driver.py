@@ -27,6 +27,26 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         self._steering.close_interrupted()
         self._steering.answer_other_hosts(host)
 
+    def check_can_live_migrate_destination(
+        self,
+        context: Any,
+        instance: Any,
+        src_compute_info: Any,
+        dst_compute_info: Any,
+        block_migration: bool = False,
+        disk_over_commit: bool = False,
+    ) -> Any:
+        """Adds the filters' checks, which a forced migration has not met."""
+        self._steering.check_host(instance, src_compute_info)
+        return super().check_can_live_migrate_destination(
+            context,
+            instance,
+            src_compute_info,
+            dst_compute_info,
+            block_migration,
+            disk_over_commit,
+        )
+
     def check_source_migrate_data_at_dest(
         self,
         ctxt: Any,

@@ -35,6 +35,7 @@ from nova_livemig_gpu.virt import (
     errors,
     exact,
     postcopy,
+    precheck,
     releases,
     report,
     settings,
@@ -86,6 +87,19 @@ class Steering:
                 "Other hosts get no answers from this one: live migrations "
                 "of vGPU servers from here are of unknown compatibility."
             )
+
+    def check_host(self, instance: Any, src_compute_info: Any) -> None:
+        """Refuse a server that cannot live here, see ``virt.precheck``.
+
+        :param src_compute_info: the source's compute node, a dict
+        :raises MigrationPreCheckError: this host is not fit
+        """
+        precheck.check(
+            instance,
+            src_compute_info.get("stats") or {},
+            self.stats(),
+            CONF.host,
+        )
 
     def check_vgpus(self, instance: Any, migrate_data: Any) -> None:
         """Take NVML's verdict, see ``virt.exact``.

@@ -28,7 +28,8 @@ FLOORS = (
     {"migration"},
     {"rpc"},
     {"planning"},
-    {"scheduler", "virt", "notify", "cmd"},
+    {"scheduler"},
+    {"virt", "notify", "cmd"},
 )
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 

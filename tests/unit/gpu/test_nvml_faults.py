@@ -70,6 +70,28 @@ def test_no_library_for_a_card(tmp_path: Path, kernel: Kernel) -> None:
     assert len(told.warnings) == 1
 
 
+def test_a_card_that_is_given_away_whole(
+    tmp_path: Path, kernel: Kernel
+) -> None:
+    kernel.pci("0000:3b:00.0", driver="vfio-pci")
+    assert Host(tmp_path, tmp_path).ask({}, SCORE).warnings == []
+
+
+def test_a_driver_that_is_loaded_later(host: Host, kernel: Kernel) -> None:
+    """nova-compute came first: NVML's backend is chosen, and waits."""
+    kernel.pci("0000:3b:00.0")
+    kernel.vf("0000:3b:00.4", "0000:3b:00.0", "0", "1131 : NVIDIA H100-20C")
+    told = host.ask(
+        faulty("nvmlInitWithFlags", code=DRIVER_NOT_LOADED, last=2),
+        """
+        waits = backend.score() > backend._kernel.score()
+        result = waits, backend.devices(), len(backend.devices())
+        """,
+    )
+    assert told.result == (True, None, 2)
+    assert len(told.warnings) == 1
+
+
 def test_no_gpu(host: Host) -> None:
     told = host.ask({"driver": "570.1"}, SCORE)
     assert "NVML knows no GPU" in told.result
