@@ -4,6 +4,13 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The machine may be busy with a lab; slowness is no failure of a law.
+settings.register_profile(
+    "ours", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ours")
 
 
 @pytest.hookimpl(wrapper=True)
