@@ -22,17 +22,23 @@ from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
 T = TypeVar("T")
 
 SCORE = 100
+#: Of a host whose NVML does not work yet: it is asked again and again.
+WAITING = 60
 
 
 class NoNvml(Exception):
     """NVML cannot be used now.
 
     :ivar expected: nothing says that it should be usable here
+    :ivar later: it may become usable: library and GPU are there
     """
 
-    def __init__(self, reason: str, expected: bool = False) -> None:
+    def __init__(
+        self, reason: str, expected: bool = False, later: bool = False
+    ) -> None:
         super().__init__(reason)
         self.expected = expected
+        self.later = later
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class NvmlBackend(GpuBackend):
         except NoNvml as exc:
             if not exc.expected:
                 self._unusable(exc)
+            if exc.later:
+                return WAITING
             raise PluginNotMine(plugin="nvml", reason=str(exc)) from exc
         if count == 0:
             raise PluginNotMine(plugin="nvml", reason="NVML knows no GPU")
@@ -139,9 +147,10 @@ class NvmlBackend(GpuBackend):
         code = error.value
         if code == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
             return NoNvml(str(error), self._no_card())
+        later = not self._no_card()
         if code == pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
-            return NoNvml(f"{error}; restart nova-compute")
-        return NoNvml(str(error))
+            return NoNvml(f"{error}; restart nova-compute", later=later)
+        return NoNvml(str(error), later=later)
 
     def _no_card(self) -> bool:
         return not self._kernel.has_nvidia_gpu()

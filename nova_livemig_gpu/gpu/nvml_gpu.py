@@ -8,7 +8,7 @@ from nova_livemig_gpu.gpu.nvml_ask import Ask, GpuGone
 from nova_livemig_gpu.gpu.nvml_calls import NvmlCalls
 from nova_livemig_gpu.gpu.nvml_vgpu import VgpuReader
 from nova_livemig_gpu.gpu.sysfs import Parent, SysfsBackend
-from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, VgpuKind
+from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, VgpuKind, VgpuType
 
 _MIB = 1 << 20
 
@@ -44,20 +44,17 @@ class GpuReader:
         """
         ask, nvml = self._ask, self._nvml
         address = self._address(handle)
+        parent = self._parents.get(address)
         mode = self._mode(handle)
         kind = self._kind(address, mode)
-        types = self._vgpus.types(handle, kind)
-        parent = self._parents.get(address)
-        if parent and not types:
-            types = self._kernel.device(parent).types
+        types = self._types(handle, kind, parent)
         manager = self._manager(handle)
-        memory = ask("memory", nvml.nvmlDeviceGetMemoryInfo, handle)
         return GpuDevice(
             address=address,
             name=ask("name", nvml.nvmlDeviceGetName, handle) or "unknown",
             kind=kind if types or parent else None,
             board=self._board(handle),
-            memory_mib=memory.total // _MIB if memory else None,
+            memory_mib=self._memory_mib(handle),
             driver=self._driver,
             vgpu_manager=manager.host_driver if manager else None,
             ecc=_is_on(ask("ECC mode", nvml.nvmlDeviceGetEccMode, handle)),
@@ -66,10 +63,7 @@ class GpuReader:
             streaming=_is_on([self._capability(handle, "DEVICE_STREAMING")]),
             read_mb_s=self._capability(handle, "READ_DEVICE_BUFFER_BW"),
             write_mb_s=self._capability(handle, "WRITE_DEVICE_BUFFER_BW"),
-            migratable=_both(
-                self._kernel.migratable(parent) if parent else None,
-                manager.migratable if manager else None,
-            ),
+            migratable=self._migratable(parent, manager),
             types=types,
         )
 
@@ -140,6 +134,30 @@ class GpuReader:
             number,
         )
 
+    def _memory_mib(self, handle: Any) -> int | None:
+        memory = self._ask(
+            "memory", self._nvml.nvmlDeviceGetMemoryInfo, handle
+        )
+        return int(memory.total) // _MIB if memory else None
+
+    def _types(
+        self, handle: Any, kind: VgpuKind, parent: Parent | None
+    ) -> tuple[VgpuType, ...]:
+        types = self._vgpus.types(handle, kind)
+        if types or parent is None:
+            return types
+        return self._kernel.device(parent).types
+
+    def _migratable(
+        self,
+        parent: Parent | None,
+        manager: nvml_metadata.PgpuMetadata | None,
+    ) -> bool | None:
+        """Both must be able to; where one is silent, the other decides."""
+        kernel = self._kernel.migratable(parent) if parent else None
+        told = {kernel, manager.migratable if manager else None} - {None}
+        return told == {True} if told else None
+
     def _manager(self, handle: Any) -> nvml_metadata.PgpuMetadata | None:
         """The vGPU manager's side of the driver: it alone has metadata."""
         raw = self._ask("pGPU metadata", self._calls.pgpu_metadata, handle)
@@ -149,9 +167,3 @@ class GpuReader:
 def _is_on(modes: Any) -> bool | None:
     """Of (current, pending) the current one."""
     return None if not modes or modes[0] is None else bool(modes[0])
-
-
-def _both(kernel: bool | None, nvml: bool | None) -> bool | None:
-    """Both must be able to; what one does not tell, the other decides."""
-    told = {kernel, nvml} - {None}
-    return None if not told else told == {True}

@@ -22,7 +22,7 @@ from pathlib import Path
 from nova_livemig_gpu.exception import PluginNotMine
 from nova_livemig_gpu.gpu import sysfs_mdev, sysfs_vf
 from nova_livemig_gpu.gpu.base import GpuBackend
-from nova_livemig_gpu.gpu.sysfs_files import children, pci_ids, text
+from nova_livemig_gpu.gpu.sysfs_files import children, pci_ids, target, text
 from nova_livemig_gpu.gpu.sysfs_migration import migratable
 from nova_livemig_gpu.model import GpuDevice, VgpuKind
 
@@ -106,9 +106,13 @@ class SysfsBackend(GpuBackend):
         return text(self._pci / address / "vendor") == _NVIDIA
 
     def has_nvidia_gpu(self) -> bool:
-        """Is there a GPU of NVIDIA's, with or without a driver?"""
+        """Is there a GPU of NVIDIA's, with its driver or without?
+
+        One that is given to a server as a whole (vfio-pci) does not count.
+        """
         return any(
             self.is_nvidia(each)
             and (text(self._pci / each / "class") or "").startswith("0x03")
+            and target(self._pci / each / "driver") != "vfio-pci"
             for each in children(self._pci)
         )
