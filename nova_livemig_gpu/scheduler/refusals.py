@@ -20,15 +20,13 @@ def for_log(refused: Refused) -> str:
 
 def for_api(refused: Refused) -> str:
     """Return what the API may tell: its reader must not learn host names,
-    for the owner of the server reads it, too."""
-    return "; ".join(
-        f"{code}: {_hosts(len(found))}, {found[0][1].reason}"
-        for code, found in refused.items()
-    )
+    for the owner of the server reads it, too.
 
-
-def _hosts(count: int) -> str:
-    return "1 host" if count == 1 else f"{count} hosts"
+    The codes come first: Nova keeps 255 characters. The log has the rest.
+    """
+    counts = ", ".join(f"{code} {len(f)}" for code, f in refused.items())
+    reasons = "; ".join(found[0][1].reason for found in refused.values())
+    return f"Hosts refused: {counts}. {reasons}"
 
 
 def _names(found: Iterable[tuple[str, Verdict]]) -> str:

@@ -1,0 +1,94 @@
+"""Cheaper hosts win; aggregates and option scale it."""
+
+from typing import Any
+
+import pytest
+from nova import objects
+from nova.scheduler import weights
+
+from nova_livemig_gpu.facts.now import Load
+from nova_livemig_gpu.model import Prediction
+from nova_livemig_gpu.scheduler import options
+from nova_livemig_gpu.scheduler import request as requests
+from nova_livemig_gpu.scheduler.cost import cost
+from nova_livemig_gpu.scheduler.cost_weigher import MigrationCostWeigher
+from tests import builders_facts as builders
+from tests.unit.scheduler.fakes import a_spec, migration
+
+NAME = "migration_cost_weight_multiplier"
+
+
+def a_host(name: str, **facts: Any) -> Any:
+    return builders.host_state(name, builders.a_host(**facts))
+
+
+def ranked(hosts: list[Any], spec: Any) -> list[str]:
+    """Return the names in the order in which Nova would take them."""
+    weighers = [MigrationCostWeigher()]
+    handler = weights.HostWeightHandler()
+    found = handler.get_weighed_objects(weighers, hosts, spec)
+    return [each.obj.host for each in found]
+
+
+def test_the_worked_example() -> None:
+    assert cost(Load(0, 1, 25000)) == pytest.approx(0.08)
+    assert cost(Load(0, 0, 1000)) == 1
+
+
+def test_unknown_load() -> None:
+    assert cost(Load()) == cost(Load(0, 0, 10000))
+
+
+def test_a_prediction_takes_over() -> None:
+    predicted = Prediction(True, 20.0, 500.0, 3, 0.0, 0.0, "")
+    assert cost(Load(9, 9, 1), predicted) == 20.5
+
+
+def test_order() -> None:
+    hosts = [
+        builders.host_state("mute"),
+        a_host("slow", link_mbps=1000),
+        a_host("busy", migrations_out=1, migrations_in=2),
+        a_host("idle"),
+    ]
+    assert ranked(hosts, migration())[:2] == ["idle", "busy"]
+
+
+def test_mute_hosts_cost_as_much_as_the_dearest() -> None:
+    hosts = [builders.host_state("mute"), a_host("idle"), a_host("slow")]
+    hosts[2].stats = builders.host_state(
+        "", builders.a_host(link_mbps=1000)
+    ).stats
+    weighed = [weights.WeighedHost(host, 0.0) for host in hosts]
+    found = MigrationCostWeigher().weigh_objects(weighed, migration())
+    assert found[0] == found[2] < found[1]
+
+
+def test_other_requests_weigh_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests, "_look_up", None)
+    weighed = [weights.WeighedHost(a_host("a", link_mbps=1), 0.0)]
+    found = MigrationCostWeigher().weigh_objects(weighed, a_spec())
+    assert found == [0.0]
+
+
+def test_a_fault_of_ours_weighs_nothing() -> None:
+    weighed = [weights.WeighedHost(a_host("a"), 0.0)]
+    assert MigrationCostWeigher().weigh_objects(weighed, None) == [0.0]
+
+
+def test_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = [a_host("slow", link_mbps=1000), a_host("idle")]
+    monkeypatch.setattr(options, "cost_multiplier", lambda: -1.0)
+    assert ranked(hosts, migration()) == ["slow", "idle"]
+
+
+def test_an_aggregate_overrides_the_option() -> None:
+    weigher = MigrationCostWeigher()
+    host = a_host("a")
+    assert weigher.weight_multiplier(host) == 1.0
+    plain = objects.Aggregate(metadata={"x": "1"})
+    own = objects.Aggregate(metadata={NAME: "2.5"})
+    host.aggregates = [plain, own]
+    assert weigher.weight_multiplier(host) == 2.5

@@ -1,0 +1,132 @@
+"""What a server needs, from Nova's objects and its host's facts."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nova_livemig_gpu.conf.scheduler import Rules
+from nova_livemig_gpu.model import HostFacts
+from nova_livemig_gpu.scheduler import server as servers
+from nova_livemig_gpu.scheduler.needs import ServerNeeds, VgpuNeeds
+from tests import builders_facts as builders
+from tests.unit.scheduler.fakes import RULES, a_server
+
+HERE = builders.a_host(active=(builders.a_vgpu(),))
+VGPU = {"resources:VGPU": "1"}
+
+
+def needs(
+    source: HostFacts | None = HERE, rules: Rules = RULES, **server: Any
+) -> ServerNeeds:
+    return servers.needs_with(a_server(**server), source, rules)
+
+
+def flavor(**extra_specs: str) -> dict[str, Any]:
+    return {"flavor": SimpleNamespace(extra_specs=extra_specs)}
+
+
+def model(*features: tuple[str, str], **changes: Any) -> dict[str, Any]:
+    """Stand for nova.objects.VirtCPUModel."""
+    found = [SimpleNamespace(name=n, policy=p) for n, p in features]
+    whole: dict[str, Any] = {"vendor": None, "model": None}
+    whole.update(changes, features=found)
+    return {"vcpu_model": SimpleNamespace(**whole)}
+
+
+def test_host_model_has_what_its_host_has() -> None:
+    cpu = needs().cpu
+    assert cpu is not None
+    assert (cpu.vendor, cpu.model) == ("Intel", None)
+    assert cpu.features == builders.FEATURES
+    assert cpu.machine_type == "q35" and cpu.tsc_hz is None
+
+
+def test_flags_are_added_and_taken_away() -> None:
+    given = model(("invtsc", "require"), ("avx512f", "disable"))
+    cpu = needs(**given).cpu
+    assert cpu is not None
+    assert cpu.features == builders.FEATURES - {"avx512f"} | {"invtsc"}
+    assert cpu.tsc_hz == 2_900_000_000
+
+
+def test_a_named_model_needs_no_facts_of_the_host() -> None:
+    given = model(("aes", "require"), model="Haswell", vendor="Intel")
+    cpu = needs(None, **given).cpu
+    assert cpu is not None
+    assert (cpu.model, cpu.features) == ("Haswell", {"aes"})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        None,
+        builders.a_host(cpu=None),
+        builders.a_host(cpu=builders.a_cpu(features=frozenset())),
+    ],
+)
+def test_a_cpu_that_nobody_tells_is_unknown(source: Any) -> None:
+    found = needs(source)
+    assert found.cpu is None and "source" in found.cpu_unknown
+
+
+def test_qemus_default_cpu_needs_nothing() -> None:
+    cpu = needs(builders.a_host(cpu_mode="none", cpu=None)).cpu
+    assert cpu is not None and not cpu.features and cpu.vendor is None
+
+
+def test_the_vgpu_is_what_the_host_tells() -> None:
+    gpu = builders.a_gpu()
+    assert needs().vgpus == (VgpuNeeds(gpu, gpu.types[0], 1),)
+    two = builders.a_host(active=(builders.a_vgpu(), builders.a_vgpu()))
+    assert needs(two).vgpus == (VgpuNeeds(gpu, gpu.types[0], 2),)
+
+
+def test_others_vgpus_are_not_ours() -> None:
+    other = builders.a_host(active=(builders.a_vgpu("another"),))
+    assert needs(other).vgpus == ()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        None,
+        builders.a_host(gpus=None),
+        builders.a_host(active=None),
+        builders.a_host(active=()),
+        builders.a_host(active=(builders.a_vgpu(gpu="gone"),)),
+        builders.a_host(active=(builders.a_vgpu(type_id="odd"),)),
+    ],
+)
+def test_a_vgpu_that_nobody_tells_is_unknown(source: Any) -> None:
+    found = needs(source, **flavor(**VGPU))
+    assert found.vgpus is None and "source" in found.vgpus_unknown
+
+
+def test_without_facts_a_server_without_vgpu_has_none() -> None:
+    assert needs(None).vgpus == ()
+    assert needs(None, **flavor(**{"hw:cpu_policy": "shared"})).vgpus == ()
+
+
+def test_an_nvidia_vf_is_a_vgpu() -> None:
+    device = SimpleNamespace(vendor_id="10de")
+    assert needs(None, pci_devices=[device]).vgpus is None
+    device = SimpleNamespace(vendor_id="8086")
+    assert needs(None, pci_devices=[device]).vgpus == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "asks"),
+    [
+        ("resources:VGPU", True),
+        ("resources2:VGPU", True),
+        ("resources_GPU:VGPU", True),
+        ("resources:CUSTOM_H100", True),
+        ("resources:CUSTOM_OTHER", False),
+        ("trait:VGPU", False),
+    ],
+)
+def test_which_flavors_ask(key: str, asks: bool) -> None:
+    rules = Rules(vgpu_resource_classes=("VGPU", "CUSTOM_H100"))
+    assert servers.asks_for_vgpu({key: "1"}, rules) is asks
+    assert not servers.asks_for_vgpu(None, rules)
