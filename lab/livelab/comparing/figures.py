@@ -131,14 +131,18 @@ def _series(
 
 
 def _sent_so_far(lines: Iterable[str]) -> int | None:
-    """What the source's job said last, while it ran."""
-    last: int | None = None
-    for line in lines:
-        found = json.loads(line) if line.strip() else {}
-        ours = found.get("operation") == MIGRATION_OUT
-        if ours and found.get("kind") == "sample":
-            last = found.get("data_processed")
-    return last
+    """The most the source's job said; while it is aborted it says 0."""
+    found = [json.loads(line) for line in lines if line.strip()]
+    return max(
+        (
+            record["data_processed"]
+            for record in found
+            if record["kind"] == "sample"
+            and record.get("operation") == MIGRATION_OUT
+            and "data_processed" in record
+        ),
+        default=None,
+    )
 
 
 def _decisions(
