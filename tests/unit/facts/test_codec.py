@@ -257,6 +257,7 @@ def _broken(text: str) -> st.SearchStrategy[Any]:
     ).filter(lambda value: value != text)
 
 
+WARM = Views()
 NEEDS = builders.needs()
 RULES = Rules()
 CPU = CPUCompatibilityFilter().judge(NEEDS, RULES)
@@ -274,8 +275,7 @@ def _verdicts(stats: Any, views: Views) -> tuple[Verdict, Verdict]:
 @given(broken())
 def test_no_string_makes_a_host_compatible(stats: dict[str, Any]) -> None:
     """Neither read anew nor by a scheduler that knows the good strings."""
-    warm = Views()
-    assert [each.ok for each in _verdicts(GOOD, warm)] == [True, True]
+    assert [each.ok for each in _verdicts(GOOD, WARM)] == [True, True]
     assert codec.decode(stats) is None
-    for views in (Views(), warm):
+    for views in (Views(), WARM):
         assert [each.ok for each in _verdicts(stats, views)] == [None, None]

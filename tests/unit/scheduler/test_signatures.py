@@ -43,7 +43,9 @@ SIGNATURES = {
 
 #: Words that must stand in a file: where the facts come from and go to.
 WORDS = {
-    "compute/task_states.py": ('MIGRATING = "migrating"',),
+    "compute/task_states.py": (
+        "MIGRATING = fields.InstanceTaskState.MIGRATING",
+    ),
     "conductor/tasks/live_migrate.py": (
         "request_spec.ignore_hosts = attempted_hosts",
     ),
