@@ -61,34 +61,39 @@ def host_of(number: int, aggregates: list[Any]) -> Any:
     name = f"compute-{number:05d}"
     node = objects.ComputeNode(
         uuid=f"{number:08x}-0000-4000-8000-000000000000",
-        memory_mb=2_000_000,
-        memory_mb_used=0,
-        free_ram_mb=2_000_000,
-        free_disk_gb=10_000,
-        disk_available_least=None,
-        local_gb=10_000,
-        local_gb_used=0,
-        vcpus=256,
-        vcpus_used=0,
-        updated_at=None,
-        numa_topology=None,
-        pci_device_pools=_pools(),
-        host_ip=None,
-        hypervisor_type="QEMU",
-        hypervisor_version=10_000_000,
         hypervisor_hostname=name,
-        cpu_info="{}",
-        supported_hv_specs=[],
+        pci_device_pools=_pools(),
         stats=codec.encode(facts_of(number)),
-        metrics="[]",
-        cpu_allocation_ratio=4.0,
-        ram_allocation_ratio=1.0,
-        disk_allocation_ratio=1.0,
+        **_NODE,
     )
     state = host_manager.HostState(name, name, _CELL)
     state.update(compute=node, aggregates=aggregates, inst_dict={})
     state.stats["uptime"] = "up 3 days"
     return state
+
+
+#: What nova.scheduler.host_manager reads of a node and we do not.
+_NODE = {
+    "memory_mb": 2_000_000,
+    "free_ram_mb": 2_000_000,
+    "free_disk_gb": 10_000,
+    "disk_available_least": None,
+    "local_gb": 10_000,
+    "local_gb_used": 0,
+    "vcpus": 256,
+    "vcpus_used": 0,
+    "updated_at": None,
+    "numa_topology": None,
+    "host_ip": None,
+    "hypervisor_type": "QEMU",
+    "hypervisor_version": 10_000_000,
+    "cpu_info": "{}",
+    "supported_hv_specs": [],
+    "metrics": "[]",
+    "cpu_allocation_ratio": 4.0,
+    "ram_allocation_ratio": 1.0,
+    "disk_allocation_ratio": 1.0,
+}
 
 
 def _pools() -> Any:

@@ -1,5 +1,6 @@
 """What the scheduler's filters and weigher do, above all with unknowns."""
 
+import textwrap
 from dataclasses import dataclass, fields
 
 from oslo_config import cfg
@@ -12,13 +13,19 @@ _STRICTNESS = [
 
 
 def _unknown(name: str, default: str, what: str, more: str = "") -> cfg.Opt:
+    first = textwrap.fill(
+        "What the scheduler does with a host for a live migration of which "
+        f"it does not know {what}.",
+        width=76,
+        break_on_hyphens=False,
+    )
     return cfg.StrOpt(
         name,
         default=default,
         choices=_STRICTNESS,
         mutable=True,
         help=f"""
-What the scheduler does with a host of which it does not know {what}.
+{first}
 {more}
 Related options:
 
