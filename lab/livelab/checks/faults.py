@@ -165,6 +165,8 @@ def full_disk(world: World, notes: Notes) -> None:
         words = ["mount", "-t", "tmpfs", "-o", "size=8k,nr_inodes=8"]
         host.run(["mkdir", "-p", FULL])
         host.run([*words, "tmpfs", FULL])
+        filler = f"head -c 64k /dev/zero > {FULL}/filler"
+        host.run(["bash", "-c", filler], check=False)
         world.undo.callback(host.run, ["umount", "-l", FULL], check=False)
     places(world, notes)
 

@@ -105,8 +105,6 @@ def _gone(world: World, notes: Notes, trip: Trip) -> None:
     notes.show(
         "Placement still counts it on", world.allocations(trip.server_id)
     )
-    uuid = (trip.record() or {})["uuid"]
-    notes.show("and its migration on", world.allocations(uuid))
     left = world.domains(trip.server_id)
     notes.expect("no guest is left", not left, left)
     log = world.log(trip.source)

@@ -181,6 +181,18 @@ class World:
         services.wait(everything, 180)
         for server in self.client.servers("^check-"):
             self._mend(server)
+        self._free_claims()
+
+    def _free_claims(self) -> None:
+        """Nova leaves claims of killed migrations; hosts would fill up."""
+        rest = self.client.rest
+        servers = {server.id for server in self.client.servers()}
+        path = "/resource_providers"
+        for one in rest.get("placement", path)["resource_providers"]:
+            claims = f"{path}/{one['uuid']}/allocations"
+            found = rest.get("placement", claims)["allocations"]
+            for consumer in found.keys() - servers:
+                rest.call("DELETE", "placement", f"/allocations/{consumer}")
 
     def _mend(self, server: Server) -> None:
         def settled() -> bool:
