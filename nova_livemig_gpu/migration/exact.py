@@ -37,6 +37,39 @@ def verdict(
     :param gpus: addresses of the GPUs claimed on this host
     :param ask: NVML on this host: metadata, GPU address -> compatibility
     """
+    unclear = _unclear(metadata, wanted, gpus)
+    if unclear is not None:
+        return unclear
+    return _all(_each_gpu(metadata, gpus, ask))
+
+
+def any_verdict(
+    metadata: VgpuMetadata,
+    wanted: int,
+    gpus: Sequence[str],
+    ask: Callable[[bytes, str], Compatibility],
+) -> Verdict:
+    """Return NVML's verdict before anything is claimed.
+
+    One GPU on which all vGPUs could go on is enough; where there is none,
+    an unknown one makes the whole unknown.
+
+    :param gpus: addresses of the GPUs of this host that have the type
+    """
+    unclear = _unclear(metadata, wanted, gpus)
+    if unclear is not None:
+        return unclear
+    found = _each_gpu(metadata, gpus, ask)
+    for wish in (True, None):
+        for verdict in found:
+            if verdict.compatible is wish:
+                return verdict
+    return found[0]
+
+
+def _unclear(
+    metadata: VgpuMetadata, wanted: int, gpus: Sequence[str]
+) -> Verdict | None:
     if metadata.blobs is None:
         return Verdict(None, metadata.why or "the source cannot tell")
     if len(metadata.blobs) != wanted:
@@ -45,14 +78,33 @@ def verdict(
             f"the source told of {len(metadata.blobs)} of {wanted} vGPUs",
         )
     if not gpus:
-        return Verdict(None, "the GPU of the claimed vGPU is not known")
-    answers = [
-        (gpu, ask(blob, gpu))
-        for gpu in dict.fromkeys(gpus)
-        for blob in metadata.blobs
-    ]
+        return Verdict(None, "which GPU the vGPU would come to is not known")
+    return None
+
+
+def _each_gpu(
+    metadata: VgpuMetadata,
+    gpus: Sequence[str],
+    ask: Callable[[bytes, str], Compatibility],
+) -> list[Verdict]:
+    """Return for each GPU whether all vGPUs could go on there."""
+    found = []
+    for gpu in dict.fromkeys(gpus):
+        answers = [ask(blob, gpu) for blob in metadata.blobs or ()]
+        found.append(
+            _all(
+                [
+                    Verdict(answer.live, f"GPU {gpu}: {answer.reason}")
+                    for answer in answers
+                ]
+            )
+        )
+    return found
+
+
+def _all(verdicts: Sequence[Verdict]) -> Verdict:
     for wish in (False, None):
-        for gpu, answer in answers:
-            if answer.live is wish:
-                return Verdict(wish, f"GPU {gpu}: {answer.reason}")
+        for verdict in verdicts:
+            if verdict.compatible is wish:
+                return verdict
     return Verdict(True, "NVML: live")

@@ -28,6 +28,8 @@ from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
 from nova_livemig_gpu.policies.deadline import at_deadline
 from nova_livemig_gpu.policies.progress import Progress
 
+NAME = "nova-staircase"
+
 
 class StaircasePolicy(Policy):
     """See the module for the law."""

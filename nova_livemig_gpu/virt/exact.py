@@ -9,8 +9,10 @@ from nova import exception
 from oslo_log import log as logging
 
 from nova_livemig_gpu.gpu.base import GpuBackend
-from nova_livemig_gpu.migration.exact import Verdict, verdict
-from nova_livemig_gpu.model import VgpuMetadata
+from nova_livemig_gpu.migration.exact import Verdict, any_verdict, verdict
+from nova_livemig_gpu.model import GpuDevice, VgpuMetadata
+from nova_livemig_gpu.scheduler.gpu_check import find_type
+from nova_livemig_gpu.scheduler.needs import ServerNeeds
 
 LOG = logging.getLogger(__name__)
 
@@ -46,6 +48,42 @@ def check(
         ask_source(instance.host, instance.uuid),
         len(types),
         [gpu_address(d["parent"]) for d in devices() if d["uuid"] in claimed],
+        backend.compatibility,
+    )
+    _judge(found, instance, on_unknown)
+
+
+def check_candidates(
+    instance: Any,
+    needs: ServerNeeds,
+    gpus: Sequence[GpuDevice],
+    backend: GpuBackend,
+    ask_source: Callable[[str, str], VgpuMetadata],
+    on_unknown: str,
+) -> None:
+    """The same before anything is claimed, on all GPUs with the type.
+
+    It is the only check of a vGPU that is a VF: Nova claims those before it
+    asks its driver, and does not give them back when the driver refuses.
+
+    :param needs: what the server has, as its host tells
+    :param gpus: of this host
+    :raises MigrationPreCheckError: see :func:`check`
+    """
+    if needs.vgpus is None:
+        _judge(Verdict(None, needs.vgpus_unknown), instance, on_unknown)
+        return
+    known = [each for each in needs.vgpus if each.gpu.driver is not None]
+    if not known:
+        return
+    found = any_verdict(
+        ask_source(instance.host, instance.uuid),
+        sum(each.count for each in known),
+        [
+            gpu.address
+            for gpu in gpus
+            if any(find_type(gpu, each.type) is not None for each in known)
+        ],
         backend.compatibility,
     )
     _judge(found, instance, on_unknown)

@@ -16,6 +16,7 @@ from oslo_log import log as logging
 from nova_livemig_gpu.facts import codec
 from nova_livemig_gpu.scheduler import options, server
 from nova_livemig_gpu.scheduler.cpu_filter import CPUCompatibilityFilter
+from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.scheduler.verdict import Verdict
 from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
@@ -23,6 +24,16 @@ from nova_livemig_gpu.scheduler.views import Views
 LOG = logging.getLogger(__name__)
 
 _FILTERS = (CPUCompatibilityFilter, VGPUCompatibilityFilter)
+
+
+def needs(instance: Any, source_stats: Mapping[str, Any]) -> ServerNeeds:
+    """Return what a server needs of a host.
+
+    :param source_stats: ``stats`` of the server's compute node
+    """
+    return server.needs_with(
+        instance, codec.decode(source_stats), options.rules()
+    )
 
 
 def check(
@@ -51,11 +62,11 @@ def _refusal(
 ) -> Verdict | None:
     try:
         rules = options.rules()
-        needs = server.needs_with(instance, codec.decode(source_stats), rules)
+        wanted = needs(instance, source_stats)
         here = SimpleNamespace(uuid=None, stats=own_stats)
         (view,) = Views().look([here])
         for each in _FILTERS:
-            verdict = each().judge(needs, rules)(view)
+            verdict = each().judge(wanted, rules)(view)
             if verdict.ok is False:
                 return verdict
     except Exception:

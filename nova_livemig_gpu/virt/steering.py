@@ -1,12 +1,14 @@
 """Begins and ends the sessions of a driver."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import libvirt
 import nova.conf
+from nova import exception as nova_exception
 from nova import rpc as nova_rpc
 from nova import version as nova_version
 from oslo_log import log as logging
@@ -26,9 +28,8 @@ from nova_livemig_gpu.model import (
     Outcome,
     Surroundings,
 )
-from nova_livemig_gpu.policies import loader
+from nova_livemig_gpu.policies import loader, staircase
 from nova_livemig_gpu.policies.base import Policy
-from nova_livemig_gpu.policies.staircase import StaircasePolicy
 from nova_livemig_gpu.rpc import client as rpc_client
 from nova_livemig_gpu.rpc import server as rpc_server
 from nova_livemig_gpu.virt import (
@@ -94,11 +95,31 @@ class Steering:
         :param src_compute_info: the source's compute node, a dict
         :raises MigrationPreCheckError: this host is not fit
         """
-        precheck.check(
+        source_stats = src_compute_info.get("stats") or {}
+        _guarded(
             instance,
-            src_compute_info.get("stats") or {},
-            self.stats(),
-            CONF.host,
+            lambda: precheck.check(
+                instance, source_stats, self.stats(), CONF.host
+            ),
+        )
+        _guarded(instance, lambda: self._candidates(instance, source_stats))
+
+    def _candidates(
+        self, instance: Any, source_stats: Mapping[str, Any]
+    ) -> None:
+        options = self._options.read()
+        exact.check_candidates(
+            instance,
+            precheck.needs(instance, source_stats),
+            self._gpus.devices() or (),
+            self._gpus,
+            self._client(options).vgpu_metadata,
+            options.unknown_compatibility,
+        )
+
+    def _client(self, options: conf.Options) -> rpc_client.Client:
+        return rpc_client.Client(
+            nova_rpc.TRANSPORT, options.exact_check_timeout_s
         )
 
     def check_vgpus(self, instance: Any, migrate_data: Any) -> None:
@@ -106,16 +127,16 @@ class Steering:
 
         :raises MigrationPreCheckError: this host is not fit
         """
+        _guarded(instance, lambda: self._exact(instance, migrate_data))
+
+    def _exact(self, instance: Any, migrate_data: Any) -> None:
         options = self._options.read()
-        client = rpc_client.Client(
-            nova_rpc.TRANSPORT, options.exact_check_timeout_s
-        )
         exact.check(
             instance,
             migrate_data,
             self._driver._get_mediated_devices,
             self._gpus,
-            client.vgpu_metadata,
+            self._client(options).vgpu_metadata,
             options.unknown_compatibility,
         )
 
@@ -345,6 +366,21 @@ def _release() -> releases.Release | None:
         return None
 
 
+def _guarded(instance: Any, check: Callable[[], None]) -> None:
+    """Let a check refuse, but no fault of ours: any other exception than
+    Nova's own would cross RPC and leave the server in ERROR."""
+    try:
+        check()
+    except nova_exception.MigrationPreCheckError:
+        raise
+    except Exception:
+        LOG.exception(
+            "A check of this package failed; whether this host is fit is "
+            "left to Nova.",
+            instance=instance,
+        )
+
+
 def _own_version() -> str:
     try:
         return version("nova-livemig-gpu")
@@ -367,10 +403,12 @@ def _policy(
     """:param others: what to take, in order, where there is no such policy"""
     if around.vfio:
         # Until there is a law that knows of device state: as Nova does.
-        return StaircasePolicy(wanted, around)
+        return staircase.StaircasePolicy(
+            replace(wanted, policy=staircase.NAME), around
+        )
     for name in (wanted.policy, *others):
         try:
-            return loader.find(name)(wanted, around)
+            return loader.find(name)(replace(wanted, policy=name), around)
         except exception.PolicyNotFound as exc:
             LOG.warning("%s. Taking the next best.", exc, instance=instance)
     raise exception.PolicyNotFound(name=wanted.policy, installed="none")

@@ -1,6 +1,6 @@
 import pytest
 
-from nova_livemig_gpu.migration.exact import verdict
+from nova_livemig_gpu.migration.exact import any_verdict, verdict
 from nova_livemig_gpu.model import Compatibility, VgpuMetadata
 
 LIVE = Compatibility(True, "live")
@@ -53,3 +53,25 @@ def test_one_no_among_many_refuses():
     }
     found = decide(VgpuMetadata((b"a", b"b")), 2, ("g1", "g2"), answers)
     assert found.compatible is False and "g2" in found.reason
+
+
+def first(gpus, answers, metadata=META, wanted=1):
+    def ask(blob, gpu):
+        return answers[gpu]
+
+    return any_verdict(metadata, wanted, gpus, ask)
+
+
+def test_before_a_claim_one_fit_gpu_is_enough():
+    answers = {"g1": COLD, "g2": UNKNOWN, "g3": LIVE}
+    assert first(("g1", "g2", "g3"), answers).compatible is True
+    assert first(("g1", "g2"), answers).compatible is None
+    found = first(("g1",), answers)
+    assert found.compatible is False and "host driver" in found.reason
+
+
+def test_before_a_claim_what_is_not_known_is_not_compatible():
+    assert first((), {}).compatible is None
+    assert first(("g1",), {"g1": LIVE}, wanted=2).compatible is None
+    nothing = VgpuMetadata(None, "timeout")
+    assert first(("g1",), {"g1": LIVE}, nothing).compatible is None

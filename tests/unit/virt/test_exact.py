@@ -6,6 +6,7 @@ from nova import exception
 
 from nova_livemig_gpu.model import Compatibility, VgpuMetadata
 from nova_livemig_gpu.virt import exact
+from tests import builders_facts as build
 
 INSTANCE = SimpleNamespace(uuid="u1", host="source")
 
@@ -86,3 +87,43 @@ def test_the_parent_may_be_a_virtual_function(tmp_path):
     assert exact.gpu_address("pci_0000_41_00_4", sysfs) == "0000:41:00.0"
     assert exact.gpu_address("pci_0000_41_00_0", sysfs) == "0000:41:00.0"
     assert exact.gpu_address("mtty_mtty", sysfs) == "mtty_mtty"
+
+
+def candidates(needs, on_unknown="warn", answer=None):
+    asked = []
+
+    def ask_source(host, server):
+        asked.append(host)
+        return META
+
+    exact.check_candidates(
+        INSTANCE,
+        needs,
+        (build.a_gpu("0000:81:00.0"),),
+        SimpleNamespace(compatibility=lambda blob, gpu: answer),
+        ask_source,
+        on_unknown,
+    )
+    return asked
+
+
+def test_before_a_claim_nvml_is_asked_for_gpus_with_the_type():
+    needs = build.gpu_needs(build.a_gpu())
+    assert candidates(needs, answer=Compatibility(True, "live"))
+    with pytest.raises(exception.MigrationPreCheckError) as caught:
+        candidates(needs, answer=Compatibility(False, "limited by the GPU"))
+    assert "0000:81:00.0" in str(caught.value)
+
+
+def test_a_source_that_does_not_tell_is_the_options_business(caplog):
+    needs = build.needs(vgpus=None, vgpus_unknown="source is silent")
+    assert candidates(needs) == []
+    assert "source is silent" in caplog.text
+    with pytest.raises(exception.MigrationPreCheckError):
+        candidates(needs, "refuse")
+
+
+def test_no_vgpu_and_no_nvml_ask_nobody():
+    assert candidates(build.needs(vgpus=()), "refuse") == []
+    mtty = build.gpu_needs(build.a_gpu(driver=None))
+    assert candidates(mtty, "refuse") == []
