@@ -27,6 +27,10 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         self._steering.close_interrupted()
         self._steering.answer_other_hosts(host)
 
+    def cleanup_host(self, host: str) -> None:
+        self._steering.close()
+        super().cleanup_host(host)
+
     def check_can_live_migrate_destination(
         self,
         context: Any,

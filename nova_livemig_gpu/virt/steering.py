@@ -70,6 +70,7 @@ class Steering:
         self._driver = driver
         self._sessions: dict[str, Session] = {}
         self._hooks = hooks.load(options.hooks)
+        self._answering: Any = None
         self.release = _release()
         self._gpus = gpu_loader.load()
         self._facts = HostFactsReader(
@@ -82,12 +83,25 @@ class Steering:
     def answer_other_hosts(self, host: str) -> None:
         """Start the RPC server of this host. Never raises."""
         try:
-            rpc_server.start(nova_rpc.TRANSPORT, host, self._gpus)
+            self._answering = rpc_server.start(
+                nova_rpc.TRANSPORT, host, self._gpus
+            )
         except Exception:
             LOG.exception(
                 "Other hosts get no answers from this one: live migrations "
                 "of vGPU servers from here are of unknown compatibility."
             )
+
+    def close(self) -> None:
+        """Stop answering other hosts. Never raises."""
+        answering, self._answering = self._answering, None
+        if answering is None:
+            return
+        try:
+            answering.stop()
+            answering.wait()
+        except Exception:
+            LOG.exception("The RPC server of this package did not stop")
 
     def check_host(self, instance: Any, src_compute_info: Any) -> None:
         """Refuse a server that cannot live here, see ``virt.precheck``.

@@ -115,6 +115,7 @@ OVERRIDDEN = (
     "__init__",
     "get_available_resource",
     "init_host",
+    "cleanup_host",
     "check_can_live_migrate_destination",
     "update_provider_tree",
     "check_source_migrate_data_at_dest",
