@@ -7,7 +7,7 @@ strings are the same. Hosts with equal bases share one, and different bases
 share what is equal in them.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -34,30 +34,49 @@ class Views:
 
     def __init__(self) -> None:
         self._hosts: dict[str | None, Now] = {}
+        self._last: list[Now | None] = []
         self._bases: dict[str, Base] = {}
         self._parts: dict[Hashable, Any] = {}
 
-    def look(self, hosts: Iterable[Any]) -> list[Now | None]:
+    def look(self, hosts: Sequence[Any]) -> list[Now | None]:
         """Return the facts of each host; None: unknown. Never raises."""
-        kept = self._hosts
         now_key, base_key = now.KEY, base.KEY
         found: list[Now | None] = []
-        for host in hosts:
+        for host, view in zip(hosts, self._guess(len(hosts)), strict=True):
             try:
                 stats = host.stats
-                view = kept.get(host.uuid)
                 # Comparing is cheaper than hashing strings that are new.
                 if (
                     view is None
                     or stats.get(now_key) != view.text
                     or stats.get(base_key) != view.base.text
                 ):
-                    view = self._decode(host, stats)
+                    view = self._find(host, stats)
             except AttributeError:
                 # A HostState whose node has not told its stats yet.
                 view = None
             found.append(view)
+        self._last = found
         return found
+
+    def _guess(self, count: int) -> Sequence[Now | None]:
+        """Return what each host may be: what stood in its place last time.
+
+        Nova lists the same hosts in the same order, and a wrong guess is
+        seen at once.
+        """
+        last = self._last
+        return last if len(last) == count else [None] * count
+
+    def _find(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
+        view = self._hosts.get(host.uuid)
+        if (
+            view is None
+            or stats.get(now.KEY) != view.text
+            or stats.get(base.KEY) != view.base.text
+        ):
+            return self._decode(host, stats)
+        return view
 
     def _decode(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
         try:
