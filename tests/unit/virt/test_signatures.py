@@ -188,13 +188,24 @@ def test_what_we_call_is_there(
     assert parameters(found) == expected
 
 
+def _inherited(release: str, name: str) -> ast.FunctionDef:
+    """What super() finds: Nova 31 and 32 leave cleanup_host to the base."""
+    if name == "cleanup_host" and release < "33":
+        return function(
+            nova_sources.module(release, "virt/driver.py"),
+            "ComputeDriver",
+            name,
+        )
+    return function(
+        nova_sources.module(release, DRIVER), "LibvirtDriver", name
+    )
+
+
 @pytest.mark.parametrize("name", OVERRIDDEN)
 def test_our_overrides_have_novas_signature(release: str, name: str) -> None:
     """By position and name; the monitor's tenth argument has two names in
     Nova, so ours has a third, and Nova passes it by position (below)."""
-    nova = untyped(
-        function(nova_sources.module(release, DRIVER), "LibvirtDriver", name)
-    )
+    nova = untyped(_inherited(release, name))
     ours = untyped(function(_ours("driver.py"), "LibvirtDriver", name))
     expected = parameters(nova).split(", ")
     if name == "_live_migration_monitor":
