@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be seen of a migration: its progress, and the audit log."""
 
+import contextlib
 import json
 import time
 from typing import Any
 
 from livelab.checks.trial import Notes, Trial
 from livelab.checks.world import World
+from livelab.errors import LabError
 
 AUDIT = "nova/livemig_gpu/audit.log"
 OURS = "livemig_gpu.migration"
@@ -33,7 +35,9 @@ def progress(world: World, notes: Notes) -> None:
         before < (figures["processed"] or 0),
         f"{before} then {figures['processed']}",
     )
-    trip.force_complete()
+    # On a busy machine the load is slow, and it may have converged.
+    with contextlib.suppress(LabError):
+        trip.force_complete()
     trip.wait_over()
 
 
