@@ -110,8 +110,17 @@ def _make_point(state: Path, point: Path) -> None:
         file.write(f"{point}\n")
 
 
+_NETNS = Path("/run/netns")
+
+
 def remove_points(state: Path) -> None:
-    """Remove the directories that were made to be mounted on."""
+    """Remove the directories that were made to be mounted on.
+
+    Not while another lab is up: the kernel unmounts a directory that is
+    removed in all namespaces, under the other lab's feet.
+    """
+    if any(_NETNS.glob("livemig-*")):
+        return
     try:
         points = _points_file(state).read_text().split()
     except FileNotFoundError:

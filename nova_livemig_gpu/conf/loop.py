@@ -26,8 +26,8 @@ than every 50 ms, when a pass is about to end.
 What stopping, handing over and starting a server costs on this host beyond
 copying its last memory, in milliseconds. It is kept free of the budget.
 
-It is used until this host has seen three migrations; from then on what was
-measured is used.
+It is used until this host has seen ten migrations, or more where one of them
+needed more; from then on what was measured is used.
 
 Related options:
 

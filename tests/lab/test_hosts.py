@@ -210,9 +210,11 @@ def migrate(source: Libvirtd, target: Libvirtd, name: str) -> Run:
     """Pre-copy by virsh, recorded from outside."""
     out = source.host.state / "watch.jsonl"
     watcher = subprocess.Popen(
-        [sys.executable, "-m", "livelab.watch", "--domain", name]
-        + ["--out", str(out), "--seconds", "60"]
-        + [source.socket_uri, target.socket_uri],
+        [
+            *[sys.executable, "-m", "livelab.watch", "--domain", name],
+            *["--out", str(out), "--seconds", "60"],
+            *[source.socket_uri, target.socket_uri],
+        ],
         env={**os.environ, "PYTHONPATH": str(Path(*livelab.__path__).parent)},
     )
     virsh = ["virsh", "-c", source.uri]

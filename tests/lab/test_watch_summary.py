@@ -41,9 +41,7 @@ def precopy() -> list[str]:
             data_processed=2000,
             memory_iteration=3,
         ),
-        record(
-            *(2.4, "job_completed", TARGET), operation=IN, time_elapsed=9
-        ),
+        record(*(2.4, "job_completed", TARGET), operation=IN, time_elapsed=9),
     ]
 
 

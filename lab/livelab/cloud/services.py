@@ -3,6 +3,8 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 
 from livelab.cloud import broker, conf, infra, sql, wsgi
 from livelab.cloud.service import Service
@@ -122,28 +124,38 @@ def _nova(
         name,
         [f"{site.venv}/bin/nova-{program}", "--config-file", str(file)],
         env=site.program_env,
-        ready=lambda: _serving(site, host, topic),
+        ready=lambda: _serving(site, host, topic, daemon.pid_file),
     )
     return Service(daemon, (file,))
 
 
-def _serving(site: Site, host: Host, topic: str) -> bool:
+def _serving(site: Site, host: Host, topic: str, pid_file: Path) -> bool:
     """Whether it takes messages, and Nova's database calls it up.
 
-    A service listens on its own queue only after its start is over: for a
-    compute, after libvirt answered and its resources were reported.
+    A compute reports only after its start, in which it takes servers that
+    migrate for left-overs of a crash. The broker and the database believe a
+    while longer in the process before it, so that only a report after this
+    process was started counts.
     """
     if not broker.consumers(site, f"{topic}.{host.name}"):
         return False
     if topic != "compute":
         return True
+    if not pid_file.exists():
+        return False
     rows = sql.query(
         site,
         "select s.disabled or s.forced_down from nova.services s "
         "join nova.compute_nodes n on n.host = s.host and n.deleted = 0 "
         "where s.host = %s and s.`binary` = 'nova-compute' "
-        "and s.deleted = 0 and coalesce(s.last_seen_up, s.created_at) "
-        "> utc_timestamp() - interval 50 second",
+        "and s.deleted = 0 and s.last_seen_up > %s",
         host.name,
+        _started(pid_file),
     )
     return rows == [(0,)]
+
+
+def _started(pid_file: Path) -> str:
+    """When the process was started, UTC, as the database writes it."""
+    when = datetime.fromtimestamp(pid_file.stat().st_mtime, UTC)
+    return when.strftime("%Y-%m-%d %H:%M:%S")

@@ -17,9 +17,14 @@ def record(downtime, limit=200, **outcome):
     }
 
 
-def test_the_option_serves_until_three_were_seen():
+def test_the_option_serves_until_ten_were_seen():
     assert overhead_ms([record(290), record(250)], 100) == 100
-    assert overhead_ms([record(290), record(250), record(260)], 100) == 60
+    assert overhead_ms([record(250)] * 9, 100) == 100
+    assert overhead_ms([record(250)] * 10, 100) == 50
+
+
+def test_a_few_can_only_raise_it():
+    assert overhead_ms([record(455), record(250), record(260)], 100) == 255
 
 
 def test_one_outlier_does_not_count():
@@ -46,7 +51,7 @@ def test_pauses_that_do_not_come_from_the_limit_do_not_count():
 
 
 def test_below_the_limit_is_no_overhead():
-    assert overhead_ms([record(50)] * 5, 100) == 0
+    assert overhead_ms([record(50)] * 10, 100) == 0
 
 
 JSON = st.recursive(
