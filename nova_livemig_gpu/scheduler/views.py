@@ -9,6 +9,8 @@ share what is equal in them.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
+from operator import ne
 from typing import Any, Protocol, TypeVar
 
 from nova_livemig_gpu.facts import base, now
@@ -20,6 +22,7 @@ _T = TypeVar("_T", bound=Hashable)
 
 _MOST_HOSTS = 100_000
 _MOST_BASES = 20_000
+_MOST_PARTS = 50_000
 
 
 class Host(Protocol):
@@ -29,44 +32,67 @@ class Host(Protocol):
     stats: Mapping[str, Any]
 
 
+class _Last:
+    """What the last request has found, and from which strings."""
+
+    def __init__(self, views: list[Now | None]) -> None:
+        self.views = views
+        # What could not be read is equal to nothing: it is read again.
+        nan = float("nan")
+        self.nows = [nan if each is None else each.text for each in views]
+        self.bases = [
+            nan if each is None else each.base.text for each in views
+        ]
+
+
 class Views:
     """The decoded facts of all hosts, kept from request to request."""
 
     def __init__(self) -> None:
         self._hosts: dict[str | None, Now] = {}
-        self._last: list[Now | None] = []
+        self._last = _Last([])
         self._bases: dict[str, Base] = {}
         self._parts: dict[Hashable, Any] = {}
 
     def look(self, hosts: Sequence[Any]) -> list[Now | None]:
-        """Return the facts of each host; None: unknown. Never raises."""
-        now_key, base_key = now.KEY, base.KEY
-        found: list[Now | None] = []
-        for host, view in zip(hosts, self._guess(len(hosts)), strict=True):
-            try:
-                stats = host.stats
-                # Comparing is cheaper than hashing strings that are new.
-                if (
-                    view is None
-                    or stats.get(now_key) != view.text
-                    or stats.get(base_key) != view.base.text
-                ):
-                    view = self._find(host, stats)
-            except AttributeError:
-                # A HostState whose node has not told its stats yet.
-                view = None
-            found.append(view)
-        self._last = found
+        """Return the facts of each host; None: unknown. Never raises.
+
+        Most of the time goes into waiting for memory, host by host; so this
+        is several short loops, in which the processor can run ahead.
+        Comparing is cheaper than hashing strings that are new.
+        """
+        try:
+            stats = [host.stats for host in hosts]
+            nows = [each.get(now.KEY) for each in stats]
+            bases = [each.get(base.KEY) for each in stats]
+        except AttributeError:
+            return [self._one(host) for host in hosts]
+        last = self._guess(len(hosts))
+        wrong = {
+            *compress(range(len(hosts)), map(ne, nows, last.nows)),
+            *compress(range(len(hosts)), map(ne, bases, last.bases)),
+        }
+        found = last.views.copy()
+        for at in wrong:
+            found[at] = self._find(hosts[at], stats[at])
+        self._last = _Last(found) if wrong else last
         return found
 
-    def _guess(self, count: int) -> Sequence[Now | None]:
+    def _one(self, host: Host) -> Now | None:
+        try:
+            return self._find(host, host.stats)
+        except AttributeError:
+            # A HostState whose node has not told its stats yet.
+            return None
+
+    def _guess(self, count: int) -> "_Last":
         """Return what each host may be: what stood in its place last time.
 
-        Nova lists the same hosts in the same order, and a wrong guess is
-        seen at once.
+        Nova mostly lists the same hosts in the same order, and a wrong guess
+        is seen at once.
         """
         last = self._last
-        return last if len(last) == count else [None] * count
+        return last if len(last.views) == count else _Last([None] * count)
 
     def _find(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
         view = self._hosts.get(host.uuid)
@@ -82,11 +108,15 @@ class Views:
         try:
             found = self._base(stats.get(base.KEY))
             view = now.decode(stats.get(now.KEY), found)
+            view.load = self._shared(view.load)
+            view.totals = self._shared(view.totals)
         except Malformed:
             self._hosts.pop(host.uuid, None)
             return None
         if len(self._hosts) >= _MOST_HOSTS:
             self._hosts.clear()
+        if len(self._parts) >= _MOST_PARTS:
+            self._parts.clear()
         self._hosts[host.uuid] = view
         return view
 
