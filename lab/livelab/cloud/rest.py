@@ -63,7 +63,9 @@ class Rest:
         try:
             answer = inside.call(self._site.controller, request)
         except exceptions.HttpError as error:
-            said = error.response.text[:500] if error.response else ""
+            response = error.response
+            # A 4xx answer is false as a truth value.
+            said = response.text[:500] if response is not None else ""
             raise LabError(f"{method} {url}: {error} {said}") from error
         except exceptions.ClientException as error:
             raise LabError(f"{method} {url}: {error}") from error
