@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Around:
     """What of a host its GPU backend cannot know; see HostFacts."""
 
     cpu: CpuFacts | None = None
@@ -33,10 +33,10 @@ def collect(
     version: str,
     nova_release: int | None,
     backend: GpuBackend,
-    around: Surroundings | None = None,
+    around: Around | None = None,
 ) -> HostFacts:
     """Return the facts; GPUs that cannot be read are unknown, aloud."""
-    around = around or Surroundings()
+    around = around or Around()
     return HostFacts(
         version,
         nova_release,

@@ -32,7 +32,7 @@ class HostFactsReader:
         self._backend = backend
         self._version = version
         self._release = release
-        self._fixed: collect.Surroundings | None = None
+        self._fixed: collect.Around | None = None
 
     def read(
         self, virt_type: str, cpu_mode: str | None, migrations_out: int
@@ -44,7 +44,7 @@ class HostFactsReader:
         """
         if self._fixed is None:
             self._fixed = self._read_fixed(virt_type, cpu_mode)
-        around = collect.Surroundings(
+        around = collect.Around(
             **{**vars(self._fixed), "migrations_out": migrations_out}
         )
         return collect.collect(
@@ -56,7 +56,7 @@ class HostFactsReader:
 
     def _read_fixed(
         self, virt_type: str, cpu_mode: str | None
-    ) -> collect.Surroundings:
+    ) -> collect.Around:
         connection = self._driver._host.get_connection()
         arch = os.uname().machine
         capabilities = _try("CPU", connection.getCapabilities) or ""
@@ -66,7 +66,7 @@ class HostFactsReader:
                 None, arch, None, virt_type, 0
             ),
         )
-        return collect.Surroundings(
+        return collect.Around(
             cpu=cpu.parse(
                 capabilities,
                 domain,

@@ -30,7 +30,7 @@ class Blind(Backend):
 
 
 def test_facts() -> None:
-    around = collect.Surroundings(cpu=builders.a_cpu(), migrations_in=2)
+    around = collect.Around(cpu=builders.a_cpu(), migrations_in=2)
     found = collect.collect("1.0", 34, Backend(), around)
     assert found.gpus == (builders.a_gpu(),)
     assert found.active == (builders.a_vgpu(),)
