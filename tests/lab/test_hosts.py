@@ -20,32 +20,6 @@ from livelab.process import Process
 from livelab.summary import Run, summarize
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    """A lab of its own, beside any other; the guest's files are shared."""
-    state = tmp_path_factory.mktemp("lab")
-    cache = paths.cache_dir(paths.state_dir())
-    (state / "cache").symlink_to(cache)
-    network = Network(state=state)
-    network.up()
-    yield network
-    network.down()
-    assert network.leftovers() == []
-
-
-@pytest.fixture(scope="module")
-def libvirtds(network: Network) -> Iterator[tuple[Libvirtd, Libvirtd]]:
-    first = Libvirtd(network["compute1"])
-    second = Libvirtd(network["compute2"])
-    for libvirtd in (first, second):
-        libvirtd.start()
-    for libvirtd in (first, second):
-        libvirtd.wait_ready()
-    yield first, second
-    for libvirtd in (first, second):
-        libvirtd.stop()
-
-
 def test_recycled_pid_is_another_process(tmp_path: Path) -> None:
     me = process.look(os.getpid())
     assert me is not None
