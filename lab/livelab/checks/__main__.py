@@ -106,9 +106,7 @@ def _run_all(
 
 def _restore(before: Mode) -> None:
     if mode.load(Site().state) != before:
-        computes.configure(
-            before.driver, before.options, before.controller_options
-        )
+        computes.use(before)
 
 
 def _run(trial: Trial, driver: Driver, console: Console) -> Found:
@@ -123,7 +121,10 @@ def _run(trial: Trial, driver: Driver, console: Console) -> Found:
     console.print(f"  [bold]{trial.name}[/], {driver}: {escape(trial.does)}")
     try:
         with world.opened(driver, say) as now:
-            now.use(trial.options)
+            if trial.prepare:
+                trial.prepare(now)
+            else:
+                now.use(trial.options)
             trial.run(now, notes)
     except Exception as error:
         what = f"{type(error).__name__}: {error}"

@@ -6,6 +6,8 @@ from livelab.checks import (
     cost,
     extra_specs,
     faults,
+    gpu_exact,
+    gpu_filters,
     kills,
     modes,
     options,
@@ -30,4 +32,6 @@ TRIALS: tuple[Trial, ...] = (
     *faults.TRIALS,
     *sights.TRIALS,
     *cost.TRIALS,
+    *gpu_filters.TRIALS,
+    *gpu_exact.TRIALS,
 )

@@ -48,6 +48,7 @@ class Trial:
     :ivar does: what is done, in a line
     :ivar options: laid over ``world.BASE`` in the computes' nova.conf
     :ivar stock: whether it says something with stock Nova
+    :ivar prepare: configures the cloud instead, where options do not do
     """
 
     name: str
@@ -55,3 +56,4 @@ class Trial:
     run: Callable[["World", Notes], None]
     options: Sections = field(default_factory=dict)
     stock: bool = True
+    prepare: Callable[["World"], None] | None = None

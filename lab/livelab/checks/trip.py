@@ -14,6 +14,8 @@ from livelab.libvirtd import Libvirtd
 
 STEERING = "compute_live_migration_steering"
 POLL_S = 0.2
+# The last version of the compute API in which a migration can be forced
+FORCING = "2.67"
 
 
 class Trip:
@@ -25,15 +27,28 @@ class Trip:
         server_id: str,
         host: str | None = None,
         block: bool | str = "auto",
+        *,
+        force: bool = False,
     ) -> None:
+        """:param force: as the API could until 2.67: without the scheduler"""
         self.client = client
         self.server_id = server_id
         self.source = client.server_show(server_id).host or ""
         records = self._records()
         self._before = records[0]["id"] if records else 0
-        body = {"os-migrateLive": {"host": host, "block_migration": block}}
+        asked = {"host": host, "block_migration": block}
+        headers = {}
+        if force:
+            asked["force"] = True
+            headers["OpenStack-API-Version"] = f"compute {FORCING}"
         path = f"/servers/{server_id}/action"
-        client.rest.post("nova-api", path, body)
+        client.rest.call(
+            "POST",
+            "nova-api",
+            path,
+            json={"os-migrateLive": asked},
+            headers=headers,
+        )
         self.began = time.monotonic()
 
     def record(self) -> dict[str, Any] | None:

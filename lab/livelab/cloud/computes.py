@@ -14,16 +14,23 @@ def configure(
     *,
     site: Site | None = None,
 ) -> None:
+    """As ``use``, with the same options for all computes."""
+    use(
+        Mode(driver, options or {}, controller_options or {}),
+        site=site,
+    )
+
+
+def use(wanted: Mode, *, site: Site | None = None) -> None:
     """Rewrite Nova's files, restart what reads them, wait until it is up.
 
     Both computes always restart; API, scheduler and conductor only when
-    their file changed. options are laid over the computes' nova.conf,
+    their file changed. Options are laid over the computes' nova.conf,
     section by section; [livemig_gpu] goes to the controller as well.
     Nothing should be under way: tasks are not waited for. Raises LabError
     with the end of the log of whatever does not come up.
     """
     site = site or Site()
-    wanted = Mode(driver, options or {}, controller_options or {})
     conf.write_nova(site, wanted)
     mode.save(site.state, wanted)
     controllers = services.nova_controllers(site)

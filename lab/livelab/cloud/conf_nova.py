@@ -54,7 +54,26 @@ def compute(site: Site, host: Host, mode: Mode) -> Sections:
         },
         _privsep(site, host),
         mode.options,
+        mode.of_host.get(host.name, {}),
     )
+
+
+def fake_compute(site: Site, mode: Mode, name: str, driver: str) -> Sections:
+    """nova.conf of a nova-compute without a hypervisor, beside the APIs."""
+    state = site.lib("fake-computes") / name
+    default: dict[str, Value] = {
+        "compute_driver": driver,
+        "host": name,
+        "my_ip": site.controller.ip,
+        # Its identity lies there: each has its own.
+        "state_path": state,
+    }
+    alike = {
+        section: values
+        for section, values in mode.options.items()
+        if section in ("DEFAULT", "compute", "livemig_gpu")
+    }
+    return merge(_common(site, mode), alike, {"DEFAULT": default})
 
 
 def _libvirt(host: Host) -> dict[str, Value]:

@@ -16,7 +16,8 @@ DRIVERS: tuple[str, ...] = get_args(Driver)
 
 @dataclass(frozen=True)
 class Mode:
-    """options go to the computes, controller_options to API and scheduler.
+    """options go to the computes, controller_options to API and scheduler;
+    of_host and env to the computes that they name.
 
     A [livemig_gpu] section in options goes to both: the API validates
     extra specs by the same settings the driver obeys.
@@ -25,6 +26,8 @@ class Mode:
     driver: Driver = "stock"
     options: Sections = field(default_factory=dict)
     controller_options: Sections = field(default_factory=dict)
+    of_host: Mapping[str, Sections] = field(default_factory=dict)
+    env: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.driver not in DRIVERS:

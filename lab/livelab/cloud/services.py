@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from livelab.cloud import broker, conf, infra, sql, wsgi
+from livelab.cloud import broker, conf, infra, mode, sql, wsgi
 from livelab.cloud.service import Service
 from livelab.cloud.site import Site
 from livelab.daemons import Daemon
@@ -119,17 +119,18 @@ def _nova(
         if host is site.controller
         else conf.compute_file(site, host)
     )
+    more = mode.load(site.state).env
     daemon = Daemon(
         host,
         name,
         [f"{site.venv}/bin/nova-{program}", "--config-file", str(file)],
-        env=site.program_env,
-        ready=lambda: _serving(site, host, topic, daemon.pid_file),
+        env={**site.program_env, **more.get(host.name, {})},
+        ready=lambda: serving(site, host.name, topic, daemon.pid_file),
     )
     return Service(daemon, (file,))
 
 
-def _serving(site: Site, host: Host, topic: str, pid_file: Path) -> bool:
+def serving(site: Site, name: str, topic: str, pid_file: Path) -> bool:
     """Whether it takes messages, and Nova's database calls it up.
 
     A compute reports only after its start, in which it takes servers that
@@ -137,7 +138,7 @@ def _serving(site: Site, host: Host, topic: str, pid_file: Path) -> bool:
     while longer in the process before it, so that only a report after this
     process was started counts.
     """
-    if not broker.consumers(site, f"{topic}.{host.name}"):
+    if not broker.consumers(site, f"{topic}.{name}"):
         return False
     if topic != "compute":
         return True
@@ -149,7 +150,7 @@ def _serving(site: Site, host: Host, topic: str, pid_file: Path) -> bool:
         "join nova.compute_nodes n on n.host = s.host and n.deleted = 0 "
         "where s.host = %s and s.`binary` = 'nova-compute' "
         "and s.deleted = 0 and s.last_seen_up > %s",
-        host.name,
+        name,
         _started(pid_file),
     )
     return rows == [(0,)]
