@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What destinations do with a vGPU: NVML's verdict, and forced migrations."""
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
 from livelab.checks import gpu_hosts
 from livelab.checks.gpu_filters import (
     arrived,
@@ -21,10 +26,6 @@ FIRST_SAYS_NO: Change = {
 }
 ANOTHER_GPU: Change = {"gpu": {"board": "h100-of-another-kind"}}
 OLD_DRIVER: Change = {"host": {"driver": "550.144.02"}}
-# Longer than the options allow.
-HANGS: Change = {
-    "fault": {"function": "nvmlVgpuInstanceGetMetadata", "hang_ms": 8000}
-}
 STOCK = {"DEFAULT": {"compute_driver": "libvirt.LibvirtDriver"}}
 
 
@@ -53,13 +54,14 @@ def refused(world: World, notes: Notes) -> None:
 
 
 def no_answer(world: World, notes: Notes) -> None:
-    """The source's NVML hangs: there is no answer within 3 s."""
+    """The source's nova-compute hangs: no answer within 3 s."""
     cloud = GpuCloud(world)
     for choice in ("refuse", "warn"):
         more = {"livemig_gpu": {"unknown_compatibility": choice}}
         gpu_hosts.configure(world, more)
-        cloud.set(source=HANGS)
-        _decided(world, notes, cloud, choice, "gave no answer within 3 s")
+        cloud.set()
+        words = "gave no answer within 3 s"
+        _decided(world, notes, cloud, choice, words, hangs=True)
 
 
 def no_plugin(world: World, notes: Notes) -> None:
@@ -80,21 +82,46 @@ def no_plugin(world: World, notes: Notes) -> None:
 
 
 def _decided(
-    world: World, notes: Notes, cloud: GpuCloud, choice: str, words: str
+    world: World,
+    notes: Notes,
+    cloud: GpuCloud,
+    choice: str,
+    words: str,
+    *,
+    hangs: bool = False,
 ) -> None:
-    """unknown_compatibility does what it says, and says it."""
+    """unknown_compatibility does what it says, and says it.
+
+    :param hangs: the source's nova-compute, until the destination decided
+    """
     since = world.log_size(cloud.other)
-    trip = Trip(world.client, cloud.server.id)
+    said = f"unknown_compatibility is {choice}"
+
+    def lines() -> list[str]:
+        log = world.log(cloud.other, since).splitlines()
+        return [line for line in log if words in line and said in line]
+
+    with _hanging(world, cloud.source) if hangs else nullcontext():
+        trip = Trip(world.client, cloud.server.id)
+        if hangs:
+            world.wait(lines, "a decision", 30)
     if choice == "refuse":
         stayed(notes, cloud, trip, (words,))
     else:
         arrived(notes, cloud, trip)
-    lines = [
-        line
-        for line in world.log(cloud.other, since).splitlines()
-        if words in line and f"unknown_compatibility is {choice}" in line
-    ]
-    notes.expect(f"{choice}: the log says so", bool(lines), lines[:1])
+    notes.expect(f"{choice}: the log says so", bool(lines()), lines()[:1])
+
+
+@contextmanager
+def _hanging(world: World, host: str) -> Iterator[None]:
+    """The nova-compute of a host does not run, but is not gone either."""
+    process = world.compute(host).daemon.running()
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
 
 
 def forced(world: World, notes: Notes) -> None:
@@ -126,7 +153,7 @@ TRIALS = tuple(
     for name, does, run in (
         ("gpu-nvml-retry", "NVML on the first host says no", retry),
         ("gpu-nvml-refused", "NVML on the only host says no", refused),
-        ("gpu-no-answer", "NVML on the source hangs", no_answer),
+        ("gpu-no-answer", "the source does not answer", no_answer),
         ("gpu-no-plugin", "the source runs without the plugin", no_plugin),
         ("gpu-forced", "forced to a host that does not fit", forced),
     )
