@@ -74,6 +74,9 @@ Change = Mapping[str, Mapping[str, Any]]
 
 def prepare(world: World) -> None:
     """Run scheduler and computes as the trials with GPUs want it."""
+    for host in world.site.computes:
+        # Not what a trial that was broken off has left.
+        describe(world.site, host.name)
     configure(world)
 
 
@@ -85,9 +88,6 @@ def configure(
     """The same with other options, of all computes or of some."""
     site = world.site
     hosts = [host.name for host in site.computes]
-    for host in hosts:
-        if not _description(site, host).exists():
-            describe(site, host)
     wanted = Mode(
         world.driver,
         merge(BASE, OPTIONS, _providers(site), options or {}),
@@ -117,7 +117,7 @@ def describe(
 ) -> dict[str, Any]:
     """Write what NVML tells on a host from now on, and return it.
 
-    :param change: laid over the description: host, gpu, or fault
+    :param change: laid over the description: host, gpu
     :param server: has a vGPU there
     """
     known = tomllib.loads((Path(__file__).parent / "gpus.toml").read_text())
@@ -125,8 +125,6 @@ def describe(
     for more in (known["hosts"].get(host, {}), change or {}):
         told.update(more.get("host", {}))
         told["gpu"][0].update(more.get("gpu", {}))
-        if "fault" in more:
-            told["fault"] = [dict(more["fault"])]
     if server:
         vgpu: dict[str, Any] = {
             "id": 7,
