@@ -117,6 +117,8 @@ class Pass:
     :ivar sent_bytes: what the pass sent
     :ivar dirtied_bytes: distinct memory found dirty at its end, which the
         next pass has to send; a point of the dirty curve
+    :ivar merged: the loop was away, and it is several passes in one: what
+        it dirtied and how long it took do not belong together
     """
 
     number: int
@@ -124,6 +126,7 @@ class Pass:
     end_s: float
     sent_bytes: int
     dirtied_bytes: int
+    merged: bool = False
 
     @property
     def duration_s(self) -> float:

@@ -108,13 +108,16 @@ def at_pass_end(
         sample(t_s - 1, count, 1000, dirtied_mib[-1]),
         sample(t_s, count, 1050, dirtied_mib[-1]),
     )
+    progress = Progress()
+    for each in passes:
+        progress = progress._with_best(each)
     return replace(
-        Progress(
-            sample=window[-1],
-            first=window[0],
-            passes=passes,
-            window=window,
-            pass_ended=True,
-        ),
+        progress,
+        sample=window[-1],
+        first=window[0],
+        passes=passes,
+        pass_count=len(passes),
+        window=window,
+        pass_ended=True,
         **changes,
     )

@@ -1,5 +1,6 @@
 """The options as one frozen value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +42,18 @@ def load(conf: cfg.ConfigOpts) -> Options:
     :raises InvalidOption: naming the option and what would be right
     """
     group = conf.livemig_gpu
-    values: dict[str, Any] = {}
-    for name in Options.__dataclass_fields__:
-        values[name] = _value(group, name)
-    for name in ("image_properties", "hooks"):
-        values[name] = tuple(values[name])
+    values = {
+        name: value(group, name) for name in Options.__dataclass_fields__
+    }
+    check(values)
+    return Options(**values)
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Check what oslo.config cannot.
+
+    :raises InvalidOption: naming the option and what would be right
+    """
     for name in values["image_properties"]:
         if name not in SETTING_NAMES:
             raise exception.InvalidOption(
@@ -53,13 +61,17 @@ def load(conf: cfg.ConfigOpts) -> Options:
                 value=name,
                 right="name only " + ", ".join(SETTING_NAMES),
             )
-    return Options(**values)
 
 
-def _value(group: Any, name: str) -> Any:
+def value(group: Any, name: str) -> Any:
+    """Read one option; lists become tuples.
+
+    :raises InvalidOption: oslo.config refuses its value
+    """
     try:
-        return getattr(group, name)
+        found = getattr(group, name)
     except (cfg.Error, ValueError) as exc:
         raise exception.InvalidOption(
             option=name, value="(as configured)", right=str(exc)
         ) from exc
+    return tuple(found) if isinstance(found, list) else found

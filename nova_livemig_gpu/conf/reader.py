@@ -16,7 +16,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from nova_livemig_gpu import conf as own_conf
-from nova_livemig_gpu.conf.options import Options, load
+from nova_livemig_gpu.conf.options import Options, check, load, value
 
 LOG = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ class Reader:
         :raises InvalidOption: an option is wrong
         """
         self._conf = conf
-        self._started = load(conf)
-        self._files = self._from_files()
+        load(conf)
+        self._at_start = self._from_files()
         self._complained: str | None = None
         self._changed: dict[str, Any] = {}
 
@@ -40,6 +40,7 @@ class Reader:
         force stays in force."""
         try:
             now = self._from_files()
+            check(now)
         except Exception as exc:
             self._complain(str(exc))
         else:
@@ -52,37 +53,32 @@ class Reader:
             LOG.error("The changed options are not used: %s", what)
         self._complained = what
 
-    def _differences(self, now: Options) -> dict[str, Any]:
+    def _differences(self, now: Mapping[str, Any]) -> dict[str, Any]:
         found = {}
-        for name in _mutable():
-            value = getattr(now, name)
-            if value != getattr(self._files, name):
-                found[name] = value
-                if self._changed.get(name) != value:
-                    LOG.info("[livemig_gpu] %s is %s now", name, value)
+        for name, wanted in now.items():
+            if wanted != self._at_start[name]:
+                found[name] = wanted
+                if self._changed.get(name) != wanted:
+                    LOG.info("[livemig_gpu] %s is %s now", name, wanted)
         return found
 
-    def _from_files(self) -> Options:
+    def _from_files(self) -> dict[str, Any]:
+        """Read what may change; it refers to no other option."""
         fresh = cfg.ConfigOpts()
-        # Ours refer to it; it has its default from Nova.
-        fresh.register_opt(
-            cfg.StrOpt("state_path", default=self._conf.state_path)
+        fresh.register_opts(_mutable(), group=own_conf.GROUP)
+        fresh(
+            args=[],
+            default_config_files=list(self._conf.config_file or []),
+            default_config_dirs=list(self._conf.config_dir or []),
         )
-        own_conf.register_opts(fresh)
-        fresh(args=[], **_sources(self._conf))
-        return load(fresh)
+        return {
+            opt.dest: value(fresh.livemig_gpu, opt.dest) for opt in _mutable()
+        }
 
 
-def _sources(conf: cfg.ConfigOpts) -> Mapping[str, list[str]]:
-    return {
-        "default_config_files": list(conf.config_file or []),
-        "default_config_dirs": list(conf.config_dir or []),
-    }
-
-
-def _mutable() -> list[str]:
+def _mutable() -> list[cfg.Opt]:
     return [
-        opt.dest
+        opt
         for _, opts in own_conf.list_opts()
         for opt in opts
         if opt.mutable and opt.dest in Options.__dataclass_fields__

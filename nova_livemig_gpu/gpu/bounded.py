@@ -139,6 +139,7 @@ class BoundedBackend(GpuBackend):
         lane: Lane | None = None,
     ) -> None:
         self._backend = backend
+        self.knows_servers = backend.knows_servers
         self._bound_s = bound_s
         self._lane = lane or Lane(f"GPU backend {name}", bound_s)
 

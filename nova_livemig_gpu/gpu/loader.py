@@ -40,6 +40,7 @@ def load(bound_s: float = BOUND_S) -> GpuBackend:
 def best(backends: Iterable[tuple[str, GpuBackend]]) -> GpuBackend:
     """Return the backend with the highest score; of equals the first."""
     top: tuple[int, GpuBackend] = (0, NullBackend())
+    chosen = "none"
     for name, backend in backends:
         try:
             score = backend.score()
@@ -50,5 +51,6 @@ def best(backends: Iterable[tuple[str, GpuBackend]]) -> GpuBackend:
             LOG.exception("GPU backend %s failed and is left out", name)
             continue
         if score > top[0]:
-            top = (score, backend)
+            top, chosen = (score, backend), name
+    LOG.info("GPU backend: %s", chosen)
     return top[1]

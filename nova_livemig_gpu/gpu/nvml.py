@@ -58,6 +58,8 @@ class NvmlBackend(GpuBackend):
     parents that are no GPUs, are taken over from the kernel.
     """
 
+    knows_servers = True
+
     def __init__(self, kernel: SysfsBackend | None = None) -> None:
         self._kernel = kernel or SysfsBackend()
         self._once = Once()

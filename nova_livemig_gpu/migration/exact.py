@@ -94,12 +94,17 @@ def _each_gpu(
         found.append(
             _all(
                 [
-                    Verdict(answer.live, f"GPU {gpu}: {answer.reason}")
+                    Verdict(answer.live, _sentence(gpu, answer))
                     for answer in answers
                 ]
             )
         )
     return found
+
+
+def _sentence(gpu: str, answer: Compatibility) -> str:
+    limits = f" (limit {', '.join(answer.limits)})" if answer.limits else ""
+    return f"GPU {gpu}: {answer.reason}{limits}"
 
 
 def _all(verdicts: Sequence[Verdict]) -> Verdict:

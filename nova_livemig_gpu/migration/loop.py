@@ -32,6 +32,12 @@ from nova_livemig_gpu.policies.progress import Progress
 LOG = logging.getLogger(__name__)
 
 _LEAST_WAIT_S = 0.05
+#: Between two looks while QEMU is about to end a pass, or does not.
+_ENDING_WAIT_S = 0.1
+#: After libvirt has refused something.
+_HOLD_S = 5.0
+#: More, and Nova's own monitor is asked to do better.
+_MOST_REFUSALS = 20
 _ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -123,9 +129,12 @@ class SteeringLoop:
             self._clock.sleep(self._wait_s(progress))
 
     def _steer(self, progress: Progress) -> Progress:
-        if progress.limit_ms is None:
+        held = progress.elapsed_s < progress.hold_until_s
+        if progress.limit_ms is None and not held:
             progress = self._first_limit(progress)
         progress = self._job.attend(progress)
+        if held:
+            return progress
         decision = self._policy.decide(progress)
         if decision is None:
             return progress
@@ -159,6 +168,8 @@ class SteeringLoop:
         except JobRefused as exc:
             LOG.warning("%s", exc, instance_uuid=self._server)
             self._record.decided(progress.elapsed_s, decision, str(exc))
+            if progress.refusals >= _MOST_REFUSALS:
+                raise
             return _after_refusal(decision.action, progress)
         self._record.decided(progress.elapsed_s, decision)
         return progress
@@ -174,7 +185,12 @@ class SteeringLoop:
                 return replace(progress, postcopy=True)
             case ActionKind.FORCE_COMPLETE:
                 self._job.force_complete()
-                return self._job.attend(progress)
+                after = self._job.attend(progress)
+                if not (after.postcopy or after.forced):
+                    raise JobRefused(
+                        what="force-complete", reason="see the warning above"
+                    )
+                return after
             case ActionKind.ABORT:
                 self._job.abort()
                 return replace(progress, aborting=True)
@@ -187,24 +203,26 @@ class SteeringLoop:
         left_s = progress.until_pass_end_s()
         if left_s is None:
             return self._poll_s
+        if left_s <= 0:
+            return min(_ENDING_WAIT_S, self._poll_s)
         return min(max(left_s, _LEAST_WAIT_S), self._poll_s)
 
 
 def _limited(progress: Progress, limit_ms: int) -> Progress:
-    return replace(
-        progress, limit_ms=limit_ms, limit_pass=len(progress.passes)
-    )
+    return replace(progress, limit_ms=limit_ms, limit_pass=progress.pass_count)
 
 
 def _after_refusal(action: Action, progress: Progress) -> Progress:
-    """A refused action is not tried again with every sample."""
-    match action.kind:
-        case ActionKind.SET_DOWNTIME:
-            assert action.value is not None
-            return _limited(progress, action.value)
-        case ActionKind.START_POSTCOPY:
-            return replace(progress, postcopy_failed=True)
-        case ActionKind.FORCE_COMPLETE:
-            return replace(progress, forced=True)
-        case ActionKind.ABORT:
-            return replace(progress, aborting=True)
+    """What was refused is tried again a little later, but for post-copy: a
+    job that cannot do it will not learn it, and pausing is tried then."""
+    post = action.kind in (
+        ActionKind.START_POSTCOPY,
+        ActionKind.FORCE_COMPLETE,
+    )
+    hold_s = 0.0 if action.kind is ActionKind.START_POSTCOPY else _HOLD_S
+    return replace(
+        progress,
+        postcopy_failed=progress.postcopy_failed or post,
+        refusals=progress.refusals + 1,
+        hold_until_s=progress.elapsed_s + hold_s,
+    )

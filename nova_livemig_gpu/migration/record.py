@@ -31,6 +31,8 @@ LOG = logging.getLogger(__name__)
 FORMAT = 1
 #: More samples than this are thinned to every second one.
 MOST_SAMPLES = 2000
+#: More decisions than this are only in the log.
+MOST_DECISIONS = 500
 _SAMPLE_FIELDS = (
     "t_s",
     "iteration",
@@ -61,10 +63,13 @@ class Record:
         self.decisions: list[dict[str, Any]] = []
         self.outcome: Outcome | None = None
 
-    def planned(self, budget: Budget, plan: StartPlan) -> None:
-        """Note the settings and what was fixed at the start."""
+    def planned(self, budget: Budget, plan: StartPlan | None) -> None:
+        """Note the settings and what was fixed at the start.
+
+        :param plan: None: as Nova has it
+        """
         self._head["budget"] = _plain(asdict(budget))
-        self._head["plan"] = _plain(asdict(plan))
+        self._head["plan"] = plan and _plain(asdict(plan))
         self.write()
 
     def note(self, **facts: Any) -> None:
@@ -87,6 +92,8 @@ class Record:
         self, t_s: float, decision: Decision, refused: str | None = None
     ) -> None:
         """Note a decision, and why it could not be carried out if so."""
+        if len(self.decisions) >= MOST_DECISIONS:
+            return
         self.decisions.append(
             {
                 "t_s": round(t_s, 3),

@@ -8,17 +8,19 @@ QEMU stops the guest when what is left fits into B * L. Stopping, handing
 over and starting cost ``overhead_ms`` more, so that the most that L may be
 is
 
-    L_max = max(max_downtime_ms - overhead_ms, 10 ms)
+    L_max = max(max_downtime_ms - overhead_ms, max_downtime_ms / 2, 10 ms)
 
-and never above max_downtime_ms.
+and never above max_downtime_ms, so that an overhead that was once measured
+far too large spoils no more than half of a budget.
 
 goal fast
     L = L_max from the start: no later moment is better for the total time.
 goal gentle
     L = min(L_max, 30 ms) at the start. When a pass gains less than 10% on
-    the one before it, or when less than a fifth of timeout_s would be left
-    after finishing at L_max, L is set to 1.25 * R / B, at most L_max. If
-    QEMU still has not switched over two passes later, L = L_max.
+    the one before it, L is set to 1.25 * R / B, at most L_max. If QEMU still
+    has not switched over two passes later (four, where 30 ms ought to have
+    been enough), L = L_max; and also when less than a fifth of timeout_s
+    would be left after finishing at L_max.
 
 At the end of each pass, never inside one, the rest is predicted
 (``prediction.precopy``) with R, B, f and L (gentle: L_max):
@@ -27,9 +29,9 @@ At the end of each pass, never inside one, the rest is predicted
    Pre-copy does not converge                    -> post-copy
    goal fast, and it saves more than 0.5 s and
    more than 10% of the whole migration          -> post-copy
-2. Post-copy is not possible, pre-copy does not converge, no pass of the
-   last 30 s, and of the last three at least, left 5% less than the best one
-   before them, and auto-converge (if it is on) is at its 99%
+2. Post-copy is not possible, pre-copy does not converge, the last pass that
+   left 5% less than the best before it is 30 s and three passes ago, and
+   auto-converge (if it is on) is at its 99%
    on_timeout abort                              -> abort, with the numbers
    otherwise                                     -> wait for the deadline
 
@@ -71,7 +73,6 @@ _SAVING_S = 0.5
 _SAVING_SHARE = 0.1
 _STUCK_PASSES = 3
 _STUCK_S = 30.0
-_STUCK_GAIN = 0.95
 _FULL_THROTTLE = 99
 
 
@@ -116,10 +117,10 @@ class AdaptivePolicy(Policy):
         )
 
     def decide(self, progress: Progress) -> Decision | None:
-        if progress.postcopy or progress.forced or progress.aborting:
+        if progress.postcopy or progress.aborting:
             return None
         late = at_deadline(self.budget, progress, self._can_postcopy(progress))
-        if late is not None or not progress.pass_ended:
+        if late is not None or progress.forced or not progress.pass_ended:
             return late
         view = self._view(progress)
         if view is None:
@@ -198,7 +199,7 @@ class AdaptivePolicy(Policy):
             Action(ActionKind.ABORT),
             code="cannot_converge",
             reason=(
-                f"after {len(progress.passes)} passes further ones leave "
+                f"after {progress.pass_count} passes further ones leave "
                 f"{_mib(view.precopy.floor_bytes)} at least, which is "
                 f"{view.precopy.floor_bytes / view.bandwidth_bps * 1e3:.0f}"
                 f" ms at {_mib(view.bandwidth_bps)}/s; max_downtime_ms is "
@@ -214,14 +215,9 @@ class AdaptivePolicy(Policy):
         )
         if self._auto_converge and (throttle or 0) < _FULL_THROTTLE:
             return False
-        start_s = progress.elapsed_s - _STUCK_S
-        recent = [p for p in progress.passes if p.end_s >= start_s]
-        recent = max(recent, list(progress.passes[-_STUCK_PASSES:]), key=len)
-        before = progress.passes[: len(progress.passes) - len(recent)]
-        if len(recent) < _STUCK_PASSES or not before:
+        if progress.pass_count - progress.best_pass < _STUCK_PASSES:
             return False
-        best = min(p.dirtied_bytes for p in before)
-        return all(p.dirtied_bytes >= _STUCK_GAIN * best for p in recent)
+        return progress.elapsed_s - progress.best_s >= _STUCK_S
 
     def _raise_limit(self, progress: Progress, view: _View) -> Decision | None:
         limit = progress.limit_ms
@@ -232,27 +228,42 @@ class AdaptivePolicy(Policy):
         before, last = progress.passes[-2:]
         level = last.dirtied_bytes >= _GENTLE_GAIN * before.dirtied_bytes
         hurry = self._short_of_time(progress, view)
-        if not (level or hurry):
-            return None
-        needed = _GENTLE_MARGIN * view.left_bytes / view.bandwidth_bps * 1e3
-        if limit > self._first_limit_ms():
-            if len(progress.passes) - progress.limit_pass < _GENTLE_PATIENCE:
-                return None
-            needed = self.limit_max_ms
-        wanted = int(needed) + 1
-        new = min(max(wanted, limit), self.limit_max_ms)
-        if new <= limit:
+        new = self._gentle_limit(progress, view, limit, level, hurry)
+        if new is None:
             return None
         return Decision(
             Action(ActionKind.SET_DOWNTIME, new),
-            code="floor_reached" if level else "short_of_time",
+            code="short_of_time" if hurry else "floor_reached",
             reason=(
-                f"passes have stopped shrinking at {_mib(view.left_bytes)}"
-                if level
-                else "timeout_s is near"
+                "timeout_s is near"
+                if hurry
+                else "passes have stopped shrinking at "
+                f"{_mib(view.left_bytes)}"
             ),
             numbers=view.numbers(),
         )
+
+    def _gentle_limit(
+        self,
+        progress: Progress,
+        view: _View,
+        limit: int,
+        level: bool,
+        hurry: bool,
+    ) -> int | None:
+        """Return a limit above ``limit``, or None."""
+        if hurry:
+            return self.limit_max_ms
+        if not level:
+            return None
+        waited = progress.pass_count - progress.limit_pass
+        if limit > self._first_limit_ms():
+            return self.limit_max_ms if waited >= _GENTLE_PATIENCE else None
+        left = max(view.left_bytes, progress.passes[-1].dirtied_bytes)
+        needed = int(_GENTLE_MARGIN * left / view.bandwidth_bps * 1e3) + 1
+        if needed > limit:
+            return min(needed, self.limit_max_ms)
+        return self.limit_max_ms if waited >= 2 * _GENTLE_PATIENCE else None
 
     def _short_of_time(self, progress: Progress, view: _View) -> bool:
         if self.budget.timeout_s is None:
@@ -266,8 +277,9 @@ class AdaptivePolicy(Policy):
 
 
 def _limit_max_ms(budget: Budget, around: Surroundings) -> int:
-    free = budget.max_downtime_ms - around.overhead_ms
-    return min(max(int(free), _LEAST_LIMIT_MS), budget.max_downtime_ms)
+    whole = budget.max_downtime_ms
+    free = max(whole - around.overhead_ms, whole / 2, _LEAST_LIMIT_MS)
+    return min(int(free), whole)
 
 
 def _mib(value: float) -> str:

@@ -17,19 +17,21 @@ def at_deadline(
 
     ``abort``: give up. ``force_complete``: post-copy where the job can do
     it, else pause. ``postcopy``: post-copy, or give up where the job cannot
-    do it. ``continue``: nothing. In post-copy, and after a pause or an abort
-    was asked for, nothing more is done: the guest may run at the
-    destination already (``should_trigger_timeout_action`` in Nova's
-    nova/virt/libvirt/migration.py).
+    do it. ``continue``: nothing. In post-copy, and after an abort was asked
+    for, nothing more is done: the guest may run at the destination already
+    (``should_trigger_timeout_action`` in Nova's
+    nova/virt/libvirt/migration.py). A server that was paused so that its
+    migration ends can still be given up, so that it does not stand still
+    for ever.
 
     :param postcopy_ready: the job was started so that post-copy is possible
     """
     if budget.timeout_s is None or progress.elapsed_s <= budget.timeout_s:
         return None
-    if progress.postcopy or progress.forced or progress.aborting:
+    if progress.postcopy or progress.aborting:
         return None
     kind = _action(budget.on_timeout, postcopy_ready)
-    if kind is None:
+    if kind is None or (progress.forced and kind is not ActionKind.ABORT):
         return None
     return Decision(
         Action(kind),

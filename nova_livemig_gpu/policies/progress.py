@@ -36,13 +36,22 @@ _RATE_WINDOW_S = 2.0
 _RATE_LEAST_S = 0.2
 #: A curve forgets passes older than this many newer ones.
 _CURVE_PASSES = 12
+_KEPT_PASSES = 15
+#: A pass that leaves less than this share of the best is a new best.
+_GAIN = 0.95
 
 
 @dataclass(frozen=True)
 class Progress:
     """The state of one migration as its policy sees it.
 
-    :ivar passes: finished passes, oldest first
+    :ivar passes: the newest finished passes, oldest of them first
+    :ivar pass_count: how many passes have finished
+    :ivar best_bytes: least that a pass has left, by steps of 5% at least
+    :ivar best_s: when that was
+    :ivar best_pass: its number
+    :ivar refusals: how often libvirt has refused something
+    :ivar hold_until_s: nothing is asked of libvirt before
     :ivar limit_ms: downtime limit in force; None: QEMU's own
     :ivar limit_pass: how many passes were finished when it was set
     :ivar postcopy: the switch to post-copy was done
@@ -56,6 +65,12 @@ class Progress:
     sample: Sample | None = None
     first: Sample | None = None
     passes: tuple[Pass, ...] = ()
+    pass_count: int = 0
+    best_bytes: int | None = None
+    best_s: float = 0.0
+    best_pass: int = 0
+    refusals: int = 0
+    hold_until_s: float = 0.0
     pass_start_s: float = 0.0
     pass_start_bytes: int = 0
     window: tuple[Sample, ...] = ()
@@ -87,6 +102,7 @@ class Progress:
                 sample=sample,
                 first=sample,
                 pass_start_s=sample.t_s,
+                pass_start_bytes=sample.processed_bytes or 0,
                 window=(sample,),
             )
         last = self.window[-1]
@@ -116,20 +132,35 @@ class Progress:
         if not _has_pages(last, now):
             dirtied = max(dirtied, after)
         done = Pass(
-            number=len(self.passes) + 1,
+            number=self.pass_count + 1,
             start_s=self.pass_start_s,
             end_s=end_s,
             sent_bytes=max(end_bytes - self.pass_start_bytes, 0),
             dirtied_bytes=dirtied,
+            merged=(now.iteration or 0) - (last.iteration or 0) > 1,
         )
         return replace(
-            self,
+            self._with_best(done),
             sample=now,
-            passes=(*self.passes, done),
+            passes=(*self.passes[-_KEPT_PASSES:], done),
+            pass_count=done.number,
             pass_start_s=end_s,
             pass_start_bytes=end_bytes,
             window=_window(self.window, now),
-            pass_ended=True,
+            pass_ended=not done.merged,
+        )
+
+    def _with_best(self, done: Pass) -> "Progress":
+        best = self.best_bytes
+        if done.merged:
+            return self
+        if best is not None and done.dirtied_bytes >= _GAIN * best:
+            return self
+        return replace(
+            self,
+            best_bytes=done.dirtied_bytes,
+            best_s=done.end_s,
+            best_pass=done.number,
         )
 
     def _fits_bytes(self) -> float:
@@ -177,7 +208,7 @@ class Progress:
         """
         kept: list[CurvePoint] = []
         for done in reversed(self.passes[-_CURVE_PASSES:]):
-            if done.duration_s <= 0:
+            if done.duration_s <= 0 or done.merged:
                 continue
             near = any(
                 abs(done.duration_s - other.period_s) < 0.1 * other.period_s

@@ -48,15 +48,17 @@ class StaircasePolicy(Policy):
         return self.budget.postcopy and self.around.no_postcopy is None
 
     def decide(self, progress: Progress) -> Decision | None:
-        if progress.postcopy or progress.forced or progress.aborting:
+        if progress.postcopy or progress.aborting:
             return None
         late = at_deadline(
             self.budget,
             progress,
             self._postcopy and not progress.postcopy_failed,
         )
-        if late is not None or self.around.staircase is None:
+        if late is not None or progress.forced:
             return late
+        if self.around.staircase is None:
+            return None
         wanted = limit_ms(self.around.staircase, progress.elapsed_s)
         if wanted is None or wanted == progress.limit_ms:
             return None

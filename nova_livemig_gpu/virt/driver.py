@@ -115,6 +115,9 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             )
         except Exception as exc:
             raised = exc
+            if session is not None:
+                # Nova has asked for the job to be aborted by now.
+                session.recover_later(self._host)
             raise
         finally:
             if session is not None:
@@ -191,23 +194,20 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             shown = self._steer(
                 session, guest, migrate_data, finished, disk_paths
             )
-        try:
-            conclude(
-                context,
-                instance,
-                shown,
-                dest,
-                post_method,
-                recover_method,
-                block_migration,
-                migrate_data,
-                finished,
-                disk_paths,
-            )
-        finally:
-            if session is not None:
-                session.recover(self._host, guest)
+        conclude(
+            context,
+            instance,
+            shown,
+            dest,
+            post_method,
+            recover_method,
+            block_migration,
+            migrate_data,
+            finished,
+            disk_paths,
+        )
         if session is not None:
+            session.recover(self._host, guest)
             self._steering.surface_operation_error(session)
 
     def _steer(

@@ -4,6 +4,8 @@ Errors are told apart by their code, not their class: Nova's own tests bring
 their own ``libvirtError``.
 """
 
+from collections.abc import Sequence
+
 import libvirt
 
 
@@ -26,6 +28,22 @@ def job_in_between(error: BaseException) -> bool:
     return code(
         error
     ) == libvirt.VIR_ERR_INTERNAL_ERROR and "no RAM info was set" in str(error)
+
+
+def left_by_postcopy(state: Sequence[int]) -> bool:
+    """Whether a domain stays behind, paused, while it runs elsewhere.
+
+    :param state: of ``virDomainGetState``: state, reason
+    """
+    return (
+        len(state) > 1
+        and state[0] == libvirt.VIR_DOMAIN_PAUSED
+        and state[1]
+        in (
+            libvirt.VIR_DOMAIN_PAUSED_POSTCOPY,
+            libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
+        )
+    )
 
 
 def aborted(error: BaseException | None) -> bool:

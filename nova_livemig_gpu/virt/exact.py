@@ -103,6 +103,7 @@ def _judge(found: Verdict, instance: Any, on_unknown: str) -> None:
             instance=instance,
         )
         return
+    LOG.warning("Refused: %s", found.reason, instance=instance)
     raise exception.MigrationPreCheckError(
         reason=(
             f"the vGPU of server {instance.uuid} cannot be migrated live to "

@@ -134,7 +134,7 @@ class _WithNova(GpuBackend):
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         found = self._backend.active()
-        if found is not None:
+        if found is not None or self._backend.knows_servers:
             return found
         return assigned(
             self._driver._get_all_assigned_mediated_devices(),

@@ -128,7 +128,7 @@ class NovaJob(Job):
             self._driver.active_migrations,
             self.on_failure,
             self._migration,
-            self._plan.postcopy,
+            self._plan.postcopy and not progress.postcopy_failed,
         )
         self._save(progress)
         return replace(
@@ -146,6 +146,9 @@ class NovaJob(Job):
             return
         self._saved_s = now_s
         info = self._guest.get_job_info()
+        if info.type != libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
+            # It has ended since the last look: nothing but zeros in it.
+            return
         remaining = 100
         if info.memory_total:
             remaining = round(info.memory_remaining * 100 / info.memory_total)
@@ -160,6 +163,6 @@ class NovaJob(Job):
             "Migration running for %d secs, memory %d%% remaining, pass %s",
             now_s,
             remaining,
-            len(progress.passes) + 1,
+            progress.pass_count + 1,
             instance=self._instance,
         )

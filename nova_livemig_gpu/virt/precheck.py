@@ -50,6 +50,7 @@ def check(
     """
     refusal = _refusal(instance, source_stats, own_stats)
     if refusal is not None:
+        LOG.warning("Refused: %s", refusal.tell(host), instance=instance)
         raise exception.MigrationPreCheckError(
             reason=f"{refusal.tell(host)} ({refusal.code})"
         )

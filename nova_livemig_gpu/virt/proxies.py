@@ -1,5 +1,6 @@
 """Stand-ins for ``nova.virt.libvirt.guest.Guest`` with one thing changed."""
 
+from collections import deque
 from typing import Any
 
 import libvirt
@@ -45,6 +46,40 @@ class ConcludedGuest(_Proxy):
     def get_job_info(self) -> Any:
         """Return the final job type and nothing else."""
         return libvirt_guest.JobInfo(type=job_type(self._state))
+
+
+class FallenBackGuest(_Proxy):
+    """For Nova's monitor after a fault of ours.
+
+    That takes post-copy for possible where nova.conf permits it. Where the
+    job was started without, a force-complete pauses, as Nova does where it
+    is not permitted.
+    """
+
+    def __init__(
+        self, guest: Any, plan: StartPlan, on_failure: deque[str]
+    ) -> None:
+        """:param on_failure: receives what is to be undone if it fails"""
+        super().__init__(guest)
+        self._plan = plan
+        self._on_failure = on_failure
+
+    def migrate_start_postcopy(self) -> None:
+        """Start post-copy, or pause.
+
+        :raises libvirtError: after a pause, so that Nova does not take the
+            job for one in post-copy
+        """
+        if self._plan.postcopy:
+            self._guest.migrate_start_postcopy()
+            return
+        if not self._on_failure:
+            self._guest.pause()
+            self._on_failure.append("unpause")
+        raise libvirt.libvirtError(
+            "this job was started without post-copy; the server is paused "
+            "instead"
+        )
 
 
 def edit_flags(flags: int, plan: StartPlan) -> int:

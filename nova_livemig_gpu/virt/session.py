@@ -22,7 +22,11 @@ from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt import errors
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.job import NovaJob
-from nova_livemig_gpu.virt.proxies import ConcludedGuest, PlannedGuest
+from nova_livemig_gpu.virt.proxies import (
+    ConcludedGuest,
+    FallenBackGuest,
+    PlannedGuest,
+)
 from nova_livemig_gpu.virt.stats import to_sample
 
 LOG = logging.getLogger(__name__)
@@ -129,11 +133,13 @@ class Session:
         except Exception as exc:
             LOG.exception(
                 "Steering of this live migration failed. Nova's own monitor "
-                "goes on with it.",
+                "goes on with it, by [libvirt] live_migration_*; the "
+                "server's own timeout_s, on_timeout and max_downtime_ms are "
+                "not in force any more.",
                 instance=self.instance,
             )
             self.record.note(fell_back=f"{type(exc).__name__}: {exc}")
-            return guest
+            return FallenBackGuest(guest, self.plan, self.on_failure)
         self.aborted = self.aborted or job.aborted
         self.record.note(last_limit_ms=self.steered_end.limit_ms)
         state = self._final_state(self.steered_end)
@@ -154,6 +160,19 @@ class Session:
         libvirt_migrate.run_recover_tasks(
             host, guest, self.instance, self.on_failure
         )
+
+    def recover_later(self, host: Any) -> None:
+        """The same after an error, where no guest is at hand. Never raises."""
+        if not self.on_failure:
+            return
+        try:
+            self.recover(host, host.get_guest(self.instance))
+        except Exception:
+            LOG.exception(
+                "This server was paused for its migration and could not be "
+                "resumed.",
+                instance=self.instance,
+            )
 
     def _final_state(self, end: Progress) -> JobState:
         assert end.sample is not None
@@ -213,7 +232,9 @@ class Session:
                 return f"{decision['reason']} ({decision['code']})"
         if state is JobState.CANCELLED:
             return "aborted on request"
-        error = self.operation_error or raised
+        # Nova aborts the job when its monitor fails: the operation's error
+        # is a consequence then.
+        error = raised or self.operation_error
         if error is None:
             return "unknown; see the log of nova-compute"
         return str(error) or type(error).__name__

@@ -189,17 +189,29 @@ class Steering:
             options = self._options.read()
             records = Records(options.state_dir, options.max_records)
             for found in records.unfinished():
-                reason = f"{_INTERRUPTED}; {self._whereabouts(found)}"
-                report.interrupted(found, reason)
-                records.finish(found, Outcome(JobState.FAILED, reason=reason))
+                if found.get("source") == CONF.host:
+                    self._close(records, found)
         except Exception:
             LOG.exception("Interrupted migrations were not closed")
+
+    def _close(self, records: Records, found: dict[str, Any]) -> None:
+        try:
+            reason = f"{_INTERRUPTED}; {self._whereabouts(found)}"
+            report.interrupted(found, reason)
+            records.finish(found, Outcome(JobState.FAILED, reason=reason))
+        except Exception:
+            LOG.exception("An interrupted migration was not closed")
 
     def _whereabouts(self, found: dict[str, Any]) -> str:
         """Say where a server is, for Nova may not know."""
         try:
             connection = self._driver._host.get_connection()
-            connection.lookupByUUIDString(found["server"])
+            domain = connection.lookupByUUIDString(found["server"])
+            if errors.left_by_postcopy(domain.state()):
+                return (
+                    "it was in post-copy: the server runs on "
+                    f"{found.get('destination')}"
+                )
         except Exception as exc:
             if not errors.domain_gone(exc):
                 return f"where the server is now is not known: {exc}"
@@ -258,7 +270,6 @@ class Steering:
         )
         plan = policy.plan() if policy.steers else None
         if plan is not None:
-            record.planned(policy.budget, plan)
             LOG.info(
                 "Live migration to %s: policy %s, %s",
                 dest,
@@ -278,6 +289,8 @@ class Steering:
         failures = hooks.call(self._hooks, "before_start", facts)
         if failures:
             record.note(hook_failures=failures)
+        # Last, so that a record without an outcome is one of a crash.
+        record.planned(policy.budget, plan)
         return Session(
             instance,
             policy,
@@ -445,6 +458,7 @@ def _head(
         "destination": dest,
         "started_at": _now(),
         "overhead_ms": around.overhead_ms,
+        "vfio": around.vfio,
         "memory_mb": instance.flavor.memory_mb,
         "libvirt": libvirt.getVersion(),
     }

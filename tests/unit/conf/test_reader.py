@@ -75,3 +75,25 @@ def test_a_file_that_went_away_changes_nothing(service, tmp_path):
 def test_wrong_at_the_start_is_raised(service):
     with pytest.raises((InvalidOption, ValueError)):
         service("image_properties = nonsense")
+
+
+def test_paths_may_refer_to_any_option_of_the_service(tmp_path):
+    """Only the service itself can resolve them."""
+    file = tmp_path / "nova.conf"
+    file.write_text(
+        "[DEFAULT]\nlog_dir = /var/log/nova\nstate_path = $pybasedir/s\n"
+        "[livemig_gpu]\naudit_log = $log_dir/audit.log\n"
+    )
+    conf = cfg.ConfigOpts()
+    conf.register_opts(
+        [
+            cfg.StrOpt("state_path"),
+            cfg.StrOpt("log_dir"),
+            cfg.StrOpt("pybasedir", default="/opt"),
+        ]
+    )
+    own_conf.register_opts(conf)
+    conf(args=["--config-file", str(file)])
+    options = Reader(conf).read()
+    assert options.audit_log == "/var/log/nova/audit.log"
+    assert options.state_dir == "/opt/s/livemig_gpu"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nova_livemig_gpu.migration.loop import SteeringLoop
+from nova_livemig_gpu.migration.loop import JobRefused, SteeringLoop
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     Budget,
@@ -15,7 +15,7 @@ from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from tests.simulated import FakeClock, SimulatedJob
 
 
-def run(around=None, budget=None, **guest):
+def run(around=None, budget=None, job_type=SimulatedJob, **guest):
     settings = {
         "policy": "adaptive",
         "max_downtime_ms": 300,
@@ -28,7 +28,7 @@ def run(around=None, budget=None, **guest):
         **(budget or {}),
     }
     clock = FakeClock()
-    job = SimulatedJob(clock, **guest)
+    job = job_type(clock, **guest)
     policy = AdaptivePolicy(
         Budget(**settings), around or Surroundings(overhead_ms=100)
     )
@@ -163,3 +163,62 @@ def test_near_the_end_of_a_pass_the_loop_looks_more_often():
     assert min(clock.sleeps) >= 0.05
     assert max(clock.sleeps) <= 0.25
     assert any(s < 0.25 for s in clock.sleeps)
+
+
+class Stubborn(SimulatedJob):
+    """Refuses something a number of times."""
+
+    refusals = 3
+
+    def _told(self, what, value=None):
+        self.calls.append((what, value))
+        if what in self.refuse and self.refusals > 0:
+            self.refusals -= 1
+            raise JobRefused(what=what, reason="busy")
+
+
+def test_a_refused_limit_is_asked_for_again_and_not_believed():
+    job, end, record, clock = run(
+        job_type=Stubborn, refuse=("limit",), budget={"postcopy": False}
+    )
+    assert [v for c, v in job.calls] == [200] * 4
+    assert end.limit_ms == 200
+    assert [bool(d["refused"]) for d in record.decisions] == [True] * 3 + [
+        False
+    ]
+
+
+def test_a_refused_abort_is_asked_for_again():
+    job, end, record, clock = run(
+        job_type=Stubborn,
+        refuse=("abort",),
+        budget={"postcopy": False, "timeout_s": 20},
+        rate=90,
+    )
+    assert [c for c, _ in job.calls].count("abort") == 4
+    assert end.sample.state is JobState.CANCELLED
+    assert 30 < clock.t < 45
+
+
+def test_what_is_refused_for_ever_is_left_to_nova():
+    with pytest.raises(JobRefused):
+        run(
+            refuse=("abort",),
+            budget={"postcopy": False, "timeout_s": 5},
+            rate=90,
+        )
+
+
+def test_a_server_paused_for_nothing_is_given_up():
+    job, end, record, clock = run(
+        budget={
+            "postcopy": False,
+            "timeout_s": 20,
+            "on_timeout": OnTimeout.ABORT,
+        },
+        rate=90,
+        link=1.0,
+        paused=True,
+    )
+    assert end.sample.state is JobState.CANCELLED
+    assert codes(record)[-1] == "deadline"

@@ -33,8 +33,8 @@ def policy(around=None, **settings):
     [
         (300, 100, 200),
         (300, 0, 300),
-        (300, 299, 10),
-        (300, 5000, 10),
+        (300, 299, 150),
+        (300, 5000, 150),
         (10, 0, 10),
         (2_000_000, 100, 1_999_900),
     ],
@@ -48,8 +48,8 @@ def test_limit_keeps_the_overhead_free(budget_ms, overhead_ms, limit_ms):
 
 def test_gentle_starts_low():
     assert policy(goal=Goal.GENTLE).plan().max_downtime_ms == 30
-    tight = policy(goal=Goal.GENTLE, max_downtime_ms=115).plan()
-    assert tight.max_downtime_ms == 15
+    tight = policy(goal=Goal.GENTLE, max_downtime_ms=40).plan()
+    assert tight.max_downtime_ms == 20
 
 
 @pytest.mark.parametrize(
@@ -201,10 +201,30 @@ def test_missing_data_does_not_stop_the_deadline():
     assert decision.code == "deadline"
 
 
-@pytest.mark.parametrize("state", ["postcopy", "forced", "aborting"])
+@pytest.mark.parametrize("state", ["postcopy", "aborting"])
 def test_nothing_more_after_the_point_of_no_return(state):
     over = at_pass_end(STUCK, **{state: True})
     assert policy(postcopy=True, timeout_s=1).decide(over) is None
+
+
+def test_a_paused_server_is_only_given_up_at_its_deadline():
+    paused = at_pass_end(STUCK, forced=True)
+    assert policy(postcopy=True, timeout_s=100).decide(paused) is None
+    late = policy(postcopy=True, timeout_s=1).decide(paused)
+    assert late.action.kind is ActionKind.ABORT
+
+
+def test_gentle_does_not_stay_low_for_ever():
+    """QEMU's own bandwidth may be lower than ours: 30 ms ought to do."""
+    level = at_pass_end([1.0] * 4, limit_ms=30)
+    decision = policy(goal=Goal.GENTLE).decide(level)
+    assert decision.action.value == 200
+
+
+def test_passes_that_ran_together_say_nothing():
+    level = at_pass_end(STUCK)
+    jumped = replace(level, pass_ended=False)
+    assert policy(postcopy=True).decide(jumped) is None
 
 
 @given(

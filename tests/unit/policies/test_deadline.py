@@ -54,7 +54,17 @@ def test_no_timeout_no_deadline(wish):
     assert decide(wish, timeout_s=None) is None
 
 
-@pytest.mark.parametrize("state", ["postcopy", "forced", "aborting"])
+@pytest.mark.parametrize("state", ["postcopy", "aborting"])
 @pytest.mark.parametrize("wish", OnTimeout)
 def test_what_cannot_be_taken_back_is_left_alone(wish, state):
     assert decide(wish, replace(LATE, **{state: True})) is None
+
+
+@pytest.mark.parametrize("wish", OnTimeout)
+def test_a_paused_server_can_still_be_given_up(wish):
+    """It would stand still for ever otherwise."""
+    decision = decide(wish, replace(LATE, forced=True))
+    if wish is OnTimeout.ABORT:
+        assert decision.action.kind is ActionKind.ABORT
+    else:
+        assert decision is None

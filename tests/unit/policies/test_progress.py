@@ -144,3 +144,21 @@ def test_any_samples_make_sound_passes(samples, limit_ms):
     assert left_s is None or left_s >= 0
     points = progress.curve().points
     assert [p.period_s for p in points] == sorted(p.period_s for p in points)
+
+
+def test_passes_that_ran_together_are_no_point_of_the_curve():
+    progress = fold(
+        sample(0, 1, 0, 100), sample(2, 1, 100, 0), sample(6, 4, 300, 300)
+    )
+    (done,) = progress.passes
+    assert done.merged and not progress.pass_ended
+    assert progress.curve().points == ()
+    assert progress.best_bytes is None
+
+
+def test_a_long_migration_keeps_few_passes():
+    progress = fold(*(sample(n / 10, n + 1, n * 5, 5) for n in range(2000)))
+    assert progress.pass_count == 1999
+    assert len(progress.passes) <= 16
+    assert progress.passes[-1].number == 1999
+    assert progress.best_pass == 1

@@ -1,3 +1,6 @@
+from collections import deque
+from types import SimpleNamespace
+
 import libvirt
 import pytest
 from nova.virt.libvirt import guest as libvirt_guest
@@ -5,6 +8,7 @@ from nova.virt.libvirt import guest as libvirt_guest
 from nova_livemig_gpu.model import JobState, StartPlan
 from nova_livemig_gpu.virt.proxies import (
     ConcludedGuest,
+    FallenBackGuest,
     PlannedGuest,
     edit_flags,
 )
@@ -65,3 +69,19 @@ def test_a_concluded_guest_only_lies_about_its_job():
     guest = ConcludedGuest(libvirt_guest.Guest(Domain()), JobState.CANCELLED)
     assert guest.get_job_info().type == libvirt.VIR_DOMAIN_JOB_CANCELLED
     assert guest.name == "instance-1"
+
+
+def test_after_a_fallback_force_complete_pauses_where_it_must():
+    calls = []
+    guest = SimpleNamespace(
+        pause=lambda: calls.append("pause"),
+        migrate_start_postcopy=lambda: calls.append("postcopy"),
+    )
+    undo = deque()
+    fallen = FallenBackGuest(guest, plan(), undo)
+    for _ in range(2):
+        with pytest.raises(libvirt.libvirtError):
+            fallen.migrate_start_postcopy()
+    assert calls == ["pause"] and list(undo) == ["unpause"]
+    FallenBackGuest(guest, plan(postcopy=True), undo).migrate_start_postcopy()
+    assert calls == ["pause", "postcopy"]
