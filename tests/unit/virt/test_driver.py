@@ -1,0 +1,83 @@
+"""What the driver adds to Nova's, apart from steering."""
+
+from types import SimpleNamespace
+
+import pytest
+from nova import exception
+from nova.virt.libvirt import driver as libvirt_driver
+
+from nova_livemig_gpu.virt.driver import LibvirtDriver
+
+INSTANCE = SimpleNamespace(uuid="u1")
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """Ours, over a Nova that has claimed an mdev for the server."""
+
+    def claim(self, ctxt, instance, data, migration, limits, allocs):
+        self.instance_claimed_mdevs[instance.uuid] = ["m1"]
+        return data
+
+    monkeypatch.setattr(
+        libvirt_driver.LibvirtDriver,
+        "check_source_migrate_data_at_dest",
+        claim,
+    )
+    own = object.__new__(LibvirtDriver)
+    own.instance_claimed_mdevs = {"other": ["m2"]}
+    return own
+
+
+def check(driver):
+    return driver.check_source_migrate_data_at_dest(
+        None, INSTANCE, "data", None, None, None
+    )
+
+
+def test_a_claim_stays_where_the_verdict_is_live(driver):
+    driver._steering = SimpleNamespace(check_vgpus=lambda *args: None)
+    assert check(driver) == "data"
+    assert driver.instance_claimed_mdevs["u1"] == ["m1"]
+
+
+def test_a_refusal_gives_the_claim_back(driver):
+    def refuse(instance, data):
+        raise exception.MigrationPreCheckError(reason="not live")
+
+    driver._steering = SimpleNamespace(check_vgpus=refuse)
+    with pytest.raises(exception.MigrationPreCheckError):
+        check(driver)
+    assert driver.instance_claimed_mdevs == {"other": ["m2"]}
+
+
+def test_stats_are_added_to_those_of_nova(monkeypatch):
+    own = object.__new__(LibvirtDriver)
+    own._steering = SimpleNamespace(stats=lambda: {"livemig_gpu": "1"})
+    for theirs in ({}, {"stats": {"uptime": "3 days"}}):
+        monkeypatch.setattr(
+            libvirt_driver.LibvirtDriver,
+            "get_available_resource",
+            lambda self, node, found=theirs: dict(found),
+        )
+        stats = own.get_available_resource("node")["stats"]
+        assert stats["livemig_gpu"] == "1"
+        assert stats.keys() >= theirs.get("stats", {}).keys()
+
+
+def test_traits_of_others_stay():
+    told = []
+    tree = SimpleNamespace(
+        data=lambda node: SimpleNamespace(traits={"HW_CPU_X86_AVX"}),
+        update_traits=lambda node, traits: told.append((node, traits)),
+    )
+    own = object.__new__(LibvirtDriver)
+    own._steering = SimpleNamespace(traits=lambda old: {*old, "CUSTOM_X"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            libvirt_driver.LibvirtDriver,
+            "update_provider_tree",
+            lambda self, tree, node, allocations=None: None,
+        )
+        own.update_provider_tree(tree, "node")
+    assert told == [("node", {"HW_CPU_X86_AVX", "CUSTOM_X"})]
