@@ -44,6 +44,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     try:
         chosen = _choose(given.names)
+        if not Site().controller.alive():
+            raise LabError("the cloud is not up; start it with lab/up")
         found = _run_all(chosen, given.driver, console)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
