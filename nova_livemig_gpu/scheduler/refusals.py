@@ -13,7 +13,7 @@ def for_log(refused: Refused) -> str:
     """Return codes, counts, some names and a sentence for each code."""
     return "; ".join(
         f"{code}: {len(found)} ({_names(found)}), {found[0][1].tell(host)}"
-        for code, found in refused.items()
+        for code, found in _sorted(refused)
         for host in (found[0][0],)
     )
 
@@ -24,9 +24,18 @@ def for_api(refused: Refused) -> str:
 
     The codes come first: Nova keeps 255 characters. The log has the rest.
     """
-    counts = ", ".join(f"{code} {len(f)}" for code, f in refused.items())
-    reasons = "; ".join(found[0][1].reason for found in refused.values())
+    found = _sorted(refused)
+    counts = ", ".join(f"{code} {len(hosts)}" for code, hosts in found)
+    reasons = "; ".join(hosts[0][1].reason for _, hosts in found)
     return f"Hosts refused: {counts}. {reasons}"
+
+
+def _sorted(
+    refused: Refused,
+) -> list[tuple[str, Sequence[tuple[str, Verdict]]]]:
+    """The code that refuses most hosts first; the order in which Nova gives
+    the hosts does not matter."""
+    return sorted(refused.items(), key=lambda each: (-len(each[1]), each[0]))
 
 
 def _names(found: Iterable[tuple[str, Verdict]]) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,11 +156,20 @@ def own_network(tmp_path: Path) -> Iterator[Network]:
     network.down()
 
 
+def _wait_until_inside(netns: str, pid: int) -> None:
+    """On a busy machine a process takes a while to enter its host."""
+    limit = time.monotonic() + 20
+    while pid not in [each.pid for each in namespaces.members(netns)]:
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
 @pytest.mark.lab
 def test_down_after_a_crash(own_network: Network, tmp_path: Path) -> None:
     """The holder died, its file is gone, a process lives on."""
     host = own_network["compute1"]
     stray = host.popen(["sleep", "600"], log=tmp_path / "stray.log")
+    _wait_until_inside(host.netns, stray.pid)
     for member in namespaces.members(host.netns):
         if member.pid != stray.pid:
             member.signal(signal.SIGKILL)
