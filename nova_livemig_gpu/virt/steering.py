@@ -109,6 +109,8 @@ class Steering:
         :param src_compute_info: the source's compute node, a dict
         :raises MigrationPreCheckError: this host is not fit
         """
+        if self.release is None:
+            return
         source_stats = src_compute_info.get("stats") or {}
         _guarded(
             instance,
@@ -141,6 +143,8 @@ class Steering:
 
         :raises MigrationPreCheckError: this host is not fit
         """
+        if self.release is None:
+            return
         _guarded(instance, lambda: self._exact(instance, migrate_data))
 
     def _exact(self, instance: Any, migrate_data: Any) -> None:
