@@ -59,16 +59,6 @@ WORDS = {
 }
 
 
-@pytest.fixture(params=nova_sources.RELEASES)
-def release(request: pytest.FixtureRequest) -> str:
-    version: str = request.param
-    try:
-        nova_sources.root(version)
-    except nova_sources.Unavailable as exc:
-        pytest.skip(str(exc))
-    return version
-
-
 @pytest.mark.parametrize(
     "where", SIGNATURES, ids=lambda where: f"{where[1]}.{where[2]}"
 )

@@ -123,18 +123,7 @@ OVERRIDDEN = (
     "_live_migration",
     "_live_migration_operation",
     "_live_migration_monitor",
-    "live_migration_abort",
 )
-
-
-@pytest.fixture(params=nova_sources.RELEASES)
-def release(request: pytest.FixtureRequest) -> str:
-    version: str = request.param
-    try:
-        nova_sources.root(version)
-    except nova_sources.Unavailable as exc:
-        pytest.skip(str(exc))
-    return version
 
 
 def function(
