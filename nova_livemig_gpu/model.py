@@ -237,6 +237,25 @@ class Staircase:
 
 
 @dataclass(frozen=True)
+class Stun:
+    """How long all vGPUs of a server are expected to stop it, together.
+
+    :ivar p50_ms: as likely to be exceeded as not
+    :ivar p90_ms: exceeded once in ten times
+    :ivar framebuffer_bytes: framebuffer in use that this was worked out
+        for, of all vGPUs; None: unknown
+    :ivar basis: where the framebuffer's size came from: "nvml" (in use
+        now), "type" (the vGPU type's whole framebuffer, an upper bound),
+        "history" (earlier migrations of this server)
+    """
+
+    p50_ms: float
+    p90_ms: float
+    framebuffer_bytes: int | None = None
+    basis: str | None = None
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What a policy may know of server and host before the start.
 
@@ -244,12 +263,19 @@ class Surroundings:
     :ivar overhead_ms: part of the pause that is not copying
     :ivar vfio: the server has a VFIO device (vGPU or PCI passthrough)
     :ivar staircase: what Nova would do
+    :ivar stun: pause that device state is expected to cost; None: unknown,
+        or no device
+    :ivar forecast: the whole migration as predicted before its start
+    :ivar curve: the dirty curve known before the start
     """
 
     overhead_ms: float
     no_postcopy: str | None = None
     vfio: bool = False
     staircase: Staircase | None = None
+    stun: Stun | None = None
+    forecast: Prediction | None = None
+    curve: DirtyCurve | None = None
 
 
 @dataclass(frozen=True)
