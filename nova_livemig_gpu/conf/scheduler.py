@@ -105,7 +105,7 @@ Related options:
         "board_match",
         default="part",
         choices=[
-            ("part", "the same board part number"),
+            ("part", "the same board part number; PCI IDs without NVML"),
             ("model", "the same product name and memory size"),
         ],
         mutable=True,

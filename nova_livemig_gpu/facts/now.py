@@ -15,10 +15,11 @@ import zlib
 from typing import Any, NamedTuple
 
 from nova_livemig_gpu.facts.base import Base, sorted_gpus
-from nova_livemig_gpu.facts.envelope import VERSION, Malformed, digest_of
+from nova_livemig_gpu.facts.envelope import Malformed, digest_of
 from nova_livemig_gpu.model import HostFacts
 
 KEY = "livemig_gpu_now"
+VERSION = "1"
 
 #: In ``totals``: nobody knows. 254: that many and more.
 UNKNOWN = 255

@@ -132,6 +132,9 @@ class _WithNova(GpuBackend):
     def devices(self) -> Any:
         return self._backend.devices()
 
+    def guest_drivers(self) -> Mapping[str, str] | None:
+        return self._backend.guest_drivers()
+
     def active(self) -> Sequence[ActiveVgpu] | None:
         found = self._backend.active()
         if found is not None or self._backend.knows_servers:
