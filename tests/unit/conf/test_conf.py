@@ -27,6 +27,8 @@ WRONG = {
     "switchover_overhead_ms": ("60001", "60000"),
     "max_records": ("0", "1"),
     "state_dir": ("$no_such_option/x", "no_such_option"),
+    "gpu_call_timeout_s": ("0", "0.1"),
+    "link_mbps": ("0", "1"),
     "audit_log": ("$no_such_option/x", "no_such_option"),
 }
 
