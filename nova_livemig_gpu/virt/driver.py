@@ -27,7 +27,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         shared = service.make(self)
         self._steering = Steering(shared)
         self._publisher = Publisher(shared, lambda: self._steering.running)
-        self._checks = HostChecks(shared, self._publisher.stats)
+        self._checks = HostChecks(shared, self._publisher.facts)
         self._interrupted = Interrupted(shared)
 
     def init_host(self, host: str) -> None:

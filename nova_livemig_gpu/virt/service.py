@@ -37,7 +37,9 @@ class Service:
 def make(driver: Any) -> Service:
     """:raises InvalidOption: an option is wrong; the service must stop"""
     conf.register_opts(CONF)
-    return Service(driver, Reader(CONF), gpu_loader.load(), find_release())
+    options = Reader(CONF)
+    gpus = gpu_loader.load(options.read().gpu_call_timeout_s)
+    return Service(driver, options, gpus, find_release())
 
 
 def find_release() -> releases.Release | None:
