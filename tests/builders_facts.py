@@ -59,9 +59,7 @@ def a_gpu(address: str = "0000:3b:00.0", **changes: Any) -> GpuDevice:
 
 
 def a_vgpu(server: str = SERVER, **changes: Any) -> ActiveVgpu:
-    whole = ActiveVgpu(
-        server, "0000:3b:00.0", "nvidia-1", 2**30, "570.1", 1024.0
-    )
+    whole = ActiveVgpu(server, "0000:3b:00.0", "nvidia-1", 2**30, "570.1")
     return replace(whole, **changes)
 
 

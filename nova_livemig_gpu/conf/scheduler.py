@@ -158,7 +158,10 @@ Related options:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the filters go by; see the options of the same names."""
+    """What the filters go by; see the options of the same names.
+
+    :ivar max_downtime_ms: for servers whose host does not tell its own
+    """
 
     unknown_facts: str = "refuse"
     unknown_cpu: str = "warn"
@@ -170,11 +173,18 @@ class Rules:
     driver_match: str = "equal"
     board_match: str = "part"
     vgpu_resource_classes: tuple[str, ...] = ("VGPU",)
+    over_budget: str = "warn"
+    max_downtime_ms: int = 500
+    image_properties: tuple[str, ...] = ()
 
 
 def load_rules(conf: cfg.ConfigOpts) -> Rules:
     """Read what the filters go by."""
     group = conf.livemig_gpu
-    values = {each.name: getattr(group, each.name) for each in fields(Rules)}
-    values["vgpu_resource_classes"] = tuple(values["vgpu_resource_classes"])
+    values = {
+        each.name: getattr(group, each.name, each.default)
+        for each in fields(Rules)
+    }
+    for name in ("vgpu_resource_classes", "image_properties"):
+        values[name] = tuple(values[name])
     return Rules(**values)

@@ -11,7 +11,13 @@ from nova import exception, objects
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts import codec
 from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, HostFacts
-from nova_livemig_gpu.scheduler.needs import CpuNeeds, ServerNeeds, VgpuNeeds
+from nova_livemig_gpu.scheduler.needs import (
+    CpuNeeds,
+    ServerNeeds,
+    StunNeeds,
+    VgpuNeeds,
+)
+from nova_livemig_gpu.scheduler.server_settings import max_downtime_ms
 
 #: Loaded with the server in one go (INSTANCE_OPTIONAL_ATTRS in
 #: nova/objects/instance.py).
@@ -79,6 +85,8 @@ def needs_with(
             "CPU is"
         ),
         vgpus_unknown=why,
+        stun=_stun(server, source, rules),
+        memory_mib=server.flavor.memory_mb,
     )
 
 
@@ -118,6 +126,29 @@ def _vgpus(
             "server's without its GPU or type"
         )
     return needs, ""
+
+
+def _stun(
+    server: Any, source: HostFacts | None, rules: Rules
+) -> StunNeeds | None:
+    """Every vGPU of the server tells the stun of all together."""
+    told = [
+        each.stun_p90_ms
+        for each in (source.active if source else None) or ()
+        if each.server == server.uuid and each.stun_p90_ms is not None
+    ]
+    if source is None or not told:
+        return None
+    default = source.max_downtime_ms
+    return StunNeeds(
+        p90_ms=max(told),
+        max_downtime_ms=max_downtime_ms(
+            server,
+            rules.max_downtime_ms if default is None else default,
+            "max_downtime_ms" in rules.image_properties,
+        ),
+        link_mbps=source.link_mbps,
+    )
 
 
 def _grouped(

@@ -23,7 +23,7 @@ from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 from tests import builders_facts as builders
 
-FULL = builders.a_host(active=(builders.a_vgpu(),))
+FULL = builders.a_host(active=(builders.a_vgpu(stun_p90_ms=1024.0),))
 
 
 def test_there_and_back() -> None:
@@ -278,7 +278,7 @@ def test_hosts_of_version_1_are_read(board: str | None) -> None:
     gpu = builders.a_gpu(board=board)
     found = codec.decode(as_version_1(replace(FULL, gpus=(gpu,))))
     old_gpu = replace(gpu, pci_ids=None) if board else gpu
-    old_vgpu = builders.a_vgpu(stun_p90_ms=None)
+    old_vgpu = builders.a_vgpu()
     assert found == replace(
         FULL, gpus=(old_gpu,), active=(old_vgpu,), max_downtime_ms=None
     )

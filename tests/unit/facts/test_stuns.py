@@ -12,7 +12,7 @@ ONE, TWO = "server-1", "server-2"
 
 
 def vgpu(server: str, **changes: object) -> ActiveVgpu:
-    return builders.a_vgpu(server, stun_p90_ms=None, **changes)
+    return builders.a_vgpu(server, **changes)
 
 
 HOST = builders.a_host(

@@ -30,9 +30,11 @@ def test_every_code_in_the_sources_is_known() -> None:
 
 @pytest.mark.parametrize("code", sorted(OPTIONS))
 @pytest.mark.parametrize("value", ["allow", "warn", "refuse"])
-def test_the_option_decides_what_is_unknown(code: str, value: str) -> None:
+@pytest.mark.parametrize("ok", [None, False])
+def test_the_option_decides(code: str, value: str, ok: bool | None) -> None:
+    """What is unknown, and what an operator may take nevertheless."""
     rules = Rules(**{OPTIONS[code]: value})
-    assert treat(Verdict(code, None, ""), rules) is Treatment(value)
+    assert treat(Verdict(code, ok, ""), rules) is Treatment(value)
 
 
 def test_what_is_known_no_option_changes() -> None:
@@ -52,3 +54,8 @@ def test_the_worst_finding() -> None:
     assert worst([fits, ecc, board], rules) is board
     assert worst([ecc, board, no], rules) is no
     assert worst([fits, ecc], Rules(unknown_gpu_mode="allow")) is ecc
+    stun = Verdict("vgpu.stun", False, "")
+    warned = Rules(unknown_board="refuse", over_budget="warn")
+    assert worst([stun, board], warned) is board
+    assert worst([ecc, stun], warned) is stun
+    assert worst([board, stun], Rules(over_budget="refuse")) is stun

@@ -48,7 +48,7 @@ def make(monkeypatch):
         lambda instance, needs, gpus, *rest: asked.append((needs, gpus)),
     )
 
-    def build_it(reader, release=object()):
+    def build_it(reader, release="34"):
         service = SimpleNamespace(
             release=release,
             gpus=NullBackend(),
@@ -76,14 +76,14 @@ def test_the_room_of_a_second_ago_does_not_count(make):
     now_full = build.a_host(gpus=(build.a_gpu(types=full),))
     checks, _ = make(Reader(build.a_host(), now_full))
     checks.check_host(instance(**VGPU), SOURCE)
-    with pytest.raises(exception.MigrationPreCheckError, match="vgpu.full"):
+    with pytest.raises(exception.MigrationPreCheckError, match=r"vgpu\.full"):
         checks.check_host(instance(**VGPU), SOURCE)
 
 
 def test_a_refusal_ends_it(make):
     gpu = build.a_gpu(board="900-21010-0040-000")
     checks, asked = make(Reader(build.a_host(gpus=(gpu,))))
-    with pytest.raises(exception.MigrationPreCheckError, match="vgpu.board"):
+    with pytest.raises(exception.MigrationPreCheckError, match=r"vgpu\.board"):
         checks.check_host(instance(**VGPU), SOURCE)
     assert asked == []
 

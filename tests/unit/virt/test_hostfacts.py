@@ -92,7 +92,7 @@ class World:
         return (build.a_gpu(),)
 
     def active(self):
-        return (build.a_vgpu(stun_p90_ms=None),)
+        return (build.a_vgpu(),)
 
     def guest_drivers(self):
         return {}

@@ -19,7 +19,7 @@ def instance(**extra_specs):
         uuid=build.SERVER,
         host="source",
         node="source",
-        flavor=SimpleNamespace(extra_specs=extra_specs),
+        flavor=SimpleNamespace(extra_specs=extra_specs, memory_mb=512),
         pci_devices=None,
         vcpu_model=None,
         system_metadata={},
