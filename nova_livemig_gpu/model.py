@@ -19,6 +19,7 @@ SETTING_NAMES = (
     "auto_converge",
     "bandwidth_mbps",
     "goal",
+    "over_budget",
 )
 
 
@@ -38,6 +39,15 @@ class OnTimeout(Enum):
     CONTINUE = "continue"
 
 
+class OverBudget(Enum):
+    """What is done with a migration that is predicted to break its budget,
+    see the option ``over_budget``."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    ALLOW = "allow"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one server's migration may cost; the resolved settings.
@@ -47,6 +57,8 @@ class Budget:
     :ivar postcopy: post-copy may be used
     :ivar auto_converge: the CPUs may be slowed down
     :ivar bandwidth_mbps: most to send in Mbit/s; None: no limit
+    :ivar over_budget: whether the server may go although its device needs
+        longer than ``max_downtime_ms``
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -59,6 +71,7 @@ class Budget:
     auto_converge: bool
     bandwidth_mbps: int | None
     goal: Goal
+    over_budget: OverBudget = OverBudget.REFUSE
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -439,6 +452,7 @@ class HostFacts:
     :ivar link_mbps: speed of the link that they take, 10**6 bit/s
     :ivar max_downtime_ms: the option's value here, for servers whose flavor
         and image say nothing
+    :ivar over_budget: the same of that option
     """
 
     version: str
@@ -455,6 +469,7 @@ class HostFacts:
     migrations_in: int | None = None
     link_mbps: int | None = None
     max_downtime_ms: int | None = None
+    over_budget: str | None = None
 
 
 @dataclass(frozen=True)

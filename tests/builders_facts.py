@@ -92,6 +92,7 @@ def a_host(**changes: Any) -> HostFacts:
         migrations_in=0,
         link_mbps=25000,
         max_downtime_ms=500,
+        over_budget="refuse",
     )
     return replace(whole, **changes)
 

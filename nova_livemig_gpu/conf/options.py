@@ -25,6 +25,7 @@ class Options:
     auto_converge: str | None
     bandwidth_mbps: int | None
     goal: str
+    over_budget: str
     image_properties: tuple[str, ...]
     poll_interval_ms: int
     switchover_overhead_ms: int

@@ -160,7 +160,8 @@ Related options:
 class Rules:
     """What the filters go by; see the options of the same names.
 
-    :ivar max_downtime_ms: for servers whose host does not tell its own
+    :ivar max_downtime_ms: for servers whose host does not tell its own, as
+        is ``over_budget``
     """
 
     unknown_facts: str = "refuse"
@@ -173,18 +174,15 @@ class Rules:
     driver_match: str = "equal"
     board_match: str = "part"
     vgpu_resource_classes: tuple[str, ...] = ("VGPU",)
-    over_budget: str = "warn"
     max_downtime_ms: int = 500
+    over_budget: str = "refuse"
     image_properties: tuple[str, ...] = ()
 
 
 def load_rules(conf: cfg.ConfigOpts) -> Rules:
     """Read what the filters go by."""
     group = conf.livemig_gpu
-    values = {
-        each.name: getattr(group, each.name, each.default)
-        for each in fields(Rules)
-    }
+    values = {each.name: getattr(group, each.name) for each in fields(Rules)}
     for name in ("vgpu_resource_classes", "image_properties"):
         values[name] = tuple(values[name])
     return Rules(**values)

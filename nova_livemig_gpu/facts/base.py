@@ -3,7 +3,8 @@
 Sealed (see :mod:`.envelope`) under the key ``livemig_gpu``, as a list::
 
     [package version, Nova release, cpu, cpu mode, [machine types],
-     QEMU, libvirt, kernel, models, gpus, max_downtime_ms]
+     QEMU, libvirt, kernel, models, gpus,
+     max_downtime_ms, over_budget]
 
     cpu     null or [vendor, model, [features], TSC Hz, TSC scaling, [models]]
     models  [see :mod:`.models`, ...]
@@ -24,6 +25,7 @@ from nova_livemig_gpu.model import (
     CpuFacts,
     GpuDevice,
     HostFacts,
+    OverBudget,
     VgpuType,
 )
 
@@ -31,7 +33,7 @@ KEY = "livemig_gpu"
 VERSION = "2"
 
 #: Fields of the list, by version.
-_FIELDS = {"1": 10, "2": 11}
+_FIELDS = {"1": 10, "2": 12}
 
 
 class Base:
@@ -123,6 +125,7 @@ def encode(facts: HostFacts) -> str:
             rows,
             gpus,
             facts.max_downtime_ms,
+            facts.over_budget,
         ],
         VERSION,
     )
@@ -141,14 +144,23 @@ def decode(text: Any) -> Base:
         qemu=checked.text_or_none(row[5]),
         libvirt=checked.text_or_none(row[6]),
         kernel=checked.text_or_none(row[7]),
-        max_downtime_ms=(
-            checked.number_or_none(row[10]) if len(row) > 10 else None
-        ),
     )
+    if version != "1":
+        facts = replace(
+            facts,
+            max_downtime_ms=checked.number_or_none(row[10]),
+            over_budget=_over_budget(row[11]),
+        )
     found = tuple(
         models.decode(each, version) for each in checked.rows(row[8])
     )
     return Base(text, facts, found, _gpus(row[9], len(found)))
+
+
+def _over_budget(value: Any) -> str | None:
+    if value not in (None, *(each.value for each in OverBudget)):
+        raise Malformed("unknown over_budget")
+    return checked.text_or_none(value)
 
 
 def _cpu_row(cpu: CpuFacts | None) -> list[Any] | None:

@@ -28,6 +28,7 @@ class Around:
     migrations_in: int | None = None
     link_mbps: int | None = None
     max_downtime_ms: int | None = None
+    over_budget: str | None = None
 
 
 def collect(

@@ -45,11 +45,14 @@ class StunNeeds:
     :ivar p90_ms: predicted on its host, for the host's link
     :ivar max_downtime_ms: its budget
     :ivar link_mbps: of its host; None: unknown
+    :ivar over_budget: "refuse", "warn" or "allow": what is done where the
+        first is more than the second
     """
 
     p90_ms: float
     max_downtime_ms: int
     link_mbps: int | None = None
+    over_budget: str = "refuse"
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from nova import exception, objects
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts import codec
 from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, HostFacts
+from nova_livemig_gpu.scheduler import server_settings
 from nova_livemig_gpu.scheduler.needs import (
     CpuNeeds,
     ServerNeeds,
     StunNeeds,
     VgpuNeeds,
 )
-from nova_livemig_gpu.scheduler.server_settings import max_downtime_ms
 
 #: Loaded with the server in one go (INSTANCE_OPTIONAL_ATTRS in
 #: nova/objects/instance.py).
@@ -139,16 +139,15 @@ def _stun(
     ]
     if source is None or not told:
         return None
-    default = source.max_downtime_ms
-    return StunNeeds(
-        p90_ms=max(told),
-        max_downtime_ms=max_downtime_ms(
-            server,
-            rules.max_downtime_ms if default is None else default,
-            "max_downtime_ms" in rules.image_properties,
-        ),
-        link_mbps=source.link_mbps,
+    settings = server_settings.resolve(
+        server,
+        {
+            "max_downtime_ms": source.max_downtime_ms or rules.max_downtime_ms,
+            "over_budget": source.over_budget or rules.over_budget,
+        },
+        rules.image_properties,
     )
+    return StunNeeds(max(told), link_mbps=source.link_mbps, **settings)
 
 
 def _grouped(

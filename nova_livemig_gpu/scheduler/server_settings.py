@@ -1,6 +1,6 @@
 """The settings that a server has of its flavor and its image."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from nova import exception as nova_exception
@@ -17,31 +17,40 @@ from nova_livemig_gpu.migration.budget import (
 LOG = logging.getLogger(__name__)
 
 _SYSMETA_IMAGE = "image_"
-_DOWNTIME = "max_downtime_ms"
 
 
-def max_downtime_ms(server: Any, default: int, by_image: bool) -> int:
-    """Return how long a server may be stopped: as its flavor says, else its
-    image, else the default. A value that cannot be read is skipped, aloud.
+def resolve(
+    server: Any, defaults: Mapping[str, Any], by_image: Container[str]
+) -> dict[str, Any]:
+    """Return settings of a server: as its flavor says, else its image, else
+    the default. A value that cannot be read is skipped, aloud.
 
     :param server: nova.objects.Instance
-    :param by_image: images may set it, option ``image_properties``
+    :param defaults: name of each setting that is wanted -> its default
+    :param by_image: those that images may set, option ``image_properties``
     """
     specs = extra_specs(server._context, server)
-    told = [("flavor", FLAVOR_PREFIX + _DOWNTIME, specs)]
-    if by_image:
-        properties = image_properties(server)
-        told.append(("image", IMAGE_PREFIX + _DOWNTIME, properties))
-    for source, key, texts in told:
-        if key not in texts:
-            continue
-        try:
-            found: int = parse(_DOWNTIME, texts[key], f"{source} {key}")
-        except InvalidSetting as exc:
-            LOG.warning("%s. It is skipped.", exc)
-            continue
-        return found
-    return default
+    properties = image_properties(server)
+    found = {}
+    for name, default in defaults.items():
+        told = [_told("flavor", FLAVOR_PREFIX, name, specs)]
+        if name in by_image:
+            told.append(_told("image", IMAGE_PREFIX, name, properties))
+        found[name] = next((v for v in told if v is not None), default)
+    return found
+
+
+def _told(
+    source: str, prefix: str, name: str, texts: Mapping[str, str]
+) -> Any:
+    key = prefix + name
+    if key not in texts:
+        return None
+    try:
+        return parse(name, texts[key], f"{source} {key}")
+    except InvalidSetting as exc:
+        LOG.warning("%s. It is skipped.", exc)
+        return None
 
 
 def extra_specs(context: Any, instance: Any) -> Mapping[str, str]:

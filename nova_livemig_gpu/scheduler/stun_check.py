@@ -5,7 +5,9 @@ host's own link. Over a slower one the same state takes longer:
 
     stun there = stun · max(1, link of the source / link of the destination)
 
-A link that is unknown at either end changes nothing. Only the vGPUs' share
+A link that is unknown at either end changes nothing. The server's setting
+``over_budget`` says what becomes of a host over which it takes too long:
+"refuse", "warn", or "allow": no finding then. Only the vGPUs' share
 of the pause is compared with the server's ``max_downtime_ms``: a migration
 that is over the budget with it alone cannot keep it.
 
@@ -31,11 +33,12 @@ def stun_ms(need: StunNeeds, link_mbps: int | None) -> float:
 def check(need: StunNeeds, link_mbps: int | None) -> Verdict | None:
     """Judge a host by its link; None: nothing against it."""
     expected_ms = stun_ms(need, link_mbps)
-    if expected_ms <= need.max_downtime_ms:
+    if expected_ms <= need.max_downtime_ms or need.over_budget == "allow":
         return None
+    refused = need.over_budget == "refuse"
     return Verdict(
-        "vgpu.stun",
-        False,
+        "vgpu.stun" if refused else "vgpu.stun_accepted",
+        False if refused else None,
         f"its vGPUs are expected to stop the server for {expected_ms:.0f} ms "
         f"{_way(need, link_mbps)}, its max_downtime_ms is "
         f"{need.max_downtime_ms}",

@@ -38,9 +38,8 @@ class Treatment(Enum):
     REFUSE = "refuse"
 
 
-#: code -> the option that decides what becomes of it
+#: code -> the option that decides when the finding is "unknown"
 OPTIONS = {
-    "vgpu.stun": "over_budget",
     "cpu.unknown": "unknown_cpu",
     "cpu.server_unknown": "unknown_cpu",
     "vgpu.unknown": "unknown_facts",
@@ -54,7 +53,10 @@ OPTIONS = {
     "vgpu.capacity_unknown": "unknown_capacity",
 }
 
-#: findings that say no, whatever the options
+#: findings that the server's own settings take, aloud
+ACCEPTED = frozenset({"vgpu.stun_accepted"})
+
+#: findings that say no
 REFUSALS = frozenset(
     {
         "cpu.vendor",
@@ -72,6 +74,7 @@ REFUSALS = frozenset(
         "vgpu.mode",
         "vgpu.not_migratable",
         "vgpu.full",
+        "vgpu.stun",
     }
 )
 
@@ -82,12 +85,11 @@ NO_VGPU = Verdict("vgpu.none_needed", True, "the server has no vGPU")
 
 def treat(verdict: Verdict, rules: Rules) -> Treatment:
     """Return what the options say of a verdict."""
-    if verdict.ok:
-        return Treatment.TAKE
-    option = OPTIONS.get(verdict.code)
-    if option is None:
-        return Treatment.REFUSE
-    return Treatment(getattr(rules, option))
+    if verdict.ok is not None:
+        return Treatment.TAKE if verdict.ok else Treatment.REFUSE
+    if verdict.code in ACCEPTED:
+        return Treatment.TAKE_ALOUD
+    return Treatment(getattr(rules, OPTIONS[verdict.code]))
 
 
 _ORDER = (Treatment.TAKE, Treatment.TAKE_ALOUD, Treatment.REFUSE)
@@ -96,18 +98,17 @@ _ORDER = (Treatment.TAKE, Treatment.TAKE_ALOUD, Treatment.REFUSE)
 def worst(verdicts: Iterable[Verdict], rules: Rules) -> Verdict | None:
     """Return the finding that weighs most; None where there is none.
 
-    What is refused weighs more than what is taken; of equals what is known
-    to be wrong more than what is unknown, and then the first.
+    A refusal weighs more than what is unknown; of unknowns the one whose
+    option is strictest. Of equals the first.
     """
     top: Verdict | None = None
     for verdict in verdicts:
+        if verdict.ok is False:
+            return verdict
         if top is None or _rank(verdict, rules) > _rank(top, rules):
             top = verdict
     return top
 
 
-def _rank(verdict: Verdict, rules: Rules) -> tuple[int, int]:
-    return _ORDER.index(treat(verdict, rules)), _KNOWN[verdict.ok]
-
-
-_KNOWN = {True: 0, None: 1, False: 2}
+def _rank(verdict: Verdict, rules: Rules) -> tuple[int, bool]:
+    return _ORDER.index(treat(verdict, rules)), verdict.ok is None

@@ -33,7 +33,7 @@ class Settings:
     :ivar cpu_mode: ``[libvirt] cpu_mode``
     :ivar address: that live migrations come in by
     :ivar link_mbps: option; None: as the kernel tells
-    :ivar max_downtime_ms: option
+    :ivar max_downtime_ms: option, as is ``over_budget``
     """
 
     virt_type: str
@@ -41,6 +41,7 @@ class Settings:
     address: str
     link_mbps: int | None
     max_downtime_ms: int
+    over_budget: str
 
 
 class HostFactsReader:
@@ -84,6 +85,7 @@ class HostFactsReader:
             self._fixed,
             link_mbps=self._link_mbps(settings),
             max_downtime_ms=settings.max_downtime_ms,
+            over_budget=settings.over_budget,
         )
         found = collect.collect(
             self._version,

@@ -19,7 +19,7 @@ from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.scheduler import options, server
 from nova_livemig_gpu.scheduler.cpu_filter import CPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
-from nova_livemig_gpu.scheduler.verdict import Treatment, Verdict, treat
+from nova_livemig_gpu.scheduler.verdict import Verdict
 from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 
@@ -60,7 +60,7 @@ def _refusal(wanted: ServerNeeds, here: HostFacts) -> Verdict | None:
     (view,) = Views().look([_Here(codec.encode(here))])
     for each in _FILTERS:
         found = each().judge(wanted, rules)(view)
-        if found.ok is False and treat(found, rules) is Treatment.REFUSE:
+        if found.ok is False:
             return found
     return None
 

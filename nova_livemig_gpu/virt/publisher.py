@@ -99,6 +99,7 @@ class Publisher:
             address=CONF.libvirt.live_migration_inbound_addr or CONF.my_ip,
             link_mbps=options.link_mbps,
             max_downtime_ms=options.max_downtime_ms,
+            over_budget=options.over_budget,
         )
 
     def _with_counts(self, facts: HostFacts) -> HostFacts:

@@ -21,6 +21,7 @@ WRONG = {
     "postcopy": ("maybe", "forbid"),
     "auto_converge": ("maybe", "forbid"),
     "bandwidth_mbps": ("fast", "fast"),
+    "over_budget": ("maybe", "refuse"),
     "goal": ("slow", "gentle"),
     "image_properties": ("colour", "max_downtime_ms"),
     "poll_interval_ms": ("10", "50"),

@@ -156,7 +156,7 @@ def test_nova_can_store_them() -> None:
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
-        (HostFacts, 14),
+        (HostFacts, 15),
         (GpuDevice, 16),
         (VgpuType, 4),
         (ActiveVgpu, 6),
@@ -224,6 +224,8 @@ def rows(**changes: Any) -> list[Any]:
         {"_9": [["0000:3b:00.0", True]]},
         {"_9": [["0000:3b:00.0"]]},
         {"_10": "500"},
+        {"_11": "maybe"},
+        {"_11": ["refuse"]},
     ],
 )
 def test_a_wrong_type_is_unknown_as_a_whole(changes: dict[str, Any]) -> None:
@@ -258,7 +260,7 @@ def as_version_1(facts: HostFacts) -> dict[str, str]:
     """Return what version 1 of the strings was."""
     stats = codec.encode(facts)
     _, value = envelope.unseal(stats[base.KEY], {base.VERSION})
-    *old, _max_downtime_ms = value
+    *old, _max_downtime_ms, _over_budget = value
     for row in old[8]:
         ids = row.pop()
         row[2] = row[2] or ids
@@ -280,7 +282,11 @@ def test_hosts_of_version_1_are_read(board: str | None) -> None:
     old_gpu = replace(gpu, pci_ids=None) if board else gpu
     old_vgpu = builders.a_vgpu()
     assert found == replace(
-        FULL, gpus=(old_gpu,), active=(old_vgpu,), max_downtime_ms=None
+        FULL,
+        gpus=(old_gpu,),
+        active=(old_vgpu,),
+        max_downtime_ms=None,
+        over_budget=None,
     )
 
 

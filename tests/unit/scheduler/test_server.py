@@ -137,6 +137,10 @@ STUN = builders.a_vgpu(stun_p90_ms=1024.0)
 STUNNED = builders.a_host(active=(STUN,))
 
 
+STUN = builders.a_vgpu(stun_p90_ms=1024.0)
+STUNNED = builders.a_host(active=(STUN,))
+
+
 @pytest.fixture
 def budget(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
     """What the budget was asked with; it is the default then."""
@@ -150,31 +154,42 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
     return asked
 
 
-def test_the_stun_is_what_the_host_predicts(
-    budget: list[tuple[int, bool]],
-) -> None:
-    assert needs(STUNNED).stun == StunNeeds(1024.0, 500, 25_000)
-    assert budget == [(500, False)]
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the settings were asked with; they are the defaults then."""
+    asked: list[Any] = []
+
+    def told(server: Any, defaults: Any, by_image: Any) -> Any:
+        asked.append((defaults, by_image))
+        return defaults
+
+    monkeypatch.setattr(servers.server_settings, "resolve", told)
+    return asked
+
+
+def test_the_stun_is_what_the_host_predicts(resolved: list[Any]) -> None:
+    assert needs(STUNNED).stun == StunNeeds(1024.0, 500, 25_000, "refuse")
+    assert len(resolved) == 1
     assert needs().memory_mib == 2048
 
 
-def test_a_host_that_does_not_tell_its_budget(
-    budget: list[tuple[int, bool]],
-) -> None:
-    source = builders.a_host(
-        active=(STUN,), max_downtime_ms=None, link_mbps=None
+def test_a_host_that_does_not_tell_its_budget(resolved: list[Any]) -> None:
+    source = replace(
+        STUNNED, max_downtime_ms=None, over_budget=None, link_mbps=None
     )
-    rules = Rules(max_downtime_ms=77, image_properties=("max_downtime_ms",))
-    assert needs(source, rules).stun == StunNeeds(1024.0, 77, None)
-    assert budget == [(77, True)]
+    rules = Rules(
+        max_downtime_ms=77, over_budget="warn", image_properties=("goal",)
+    )
+    assert needs(source, rules).stun == StunNeeds(1024.0, 77, None, "warn")
+    assert resolved[0][1] == ("goal",)
 
 
 @pytest.mark.parametrize(
     "active",
     [None, (), (replace(STUN, server="other"),), (builders.a_vgpu(),)],
 )
-def test_without_a_prediction_no_budget_is_looked_up(
-    active: Any, budget: list[tuple[int, bool]]
+def test_without_a_prediction_nothing_is_looked_up(
+    active: Any, resolved: list[Any]
 ) -> None:
     assert needs(builders.a_host(active=active)).stun is None
-    assert budget == []
+    assert resolved == []

@@ -7,10 +7,17 @@ import pytest
 from nova import exception
 
 from nova_livemig_gpu.scheduler import server_settings
-from nova_livemig_gpu.scheduler.server_settings import max_downtime_ms
+from nova_livemig_gpu.scheduler.server_settings import resolve
 
 KEY = "livemig_gpu:max_downtime_ms"
 IMAGE_KEY = "image_livemig_gpu_max_downtime_ms"
+
+
+def max_downtime_ms(server: Any, default: int, by_image: bool) -> int:
+    names = ["goal", "max_downtime_ms"] if by_image else []
+    found = resolve(server, {"max_downtime_ms": default}, names)
+    assert found.keys() == {"max_downtime_ms"}
+    return int(found["max_downtime_ms"])
 
 
 def a_server(copy: dict[str, str], image: dict[str, str]) -> Any:
@@ -43,6 +50,16 @@ def now(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def test_nobody_says_anything(now: dict[str, str]) -> None:
     assert max_downtime_ms(a_server({}, {}), 500, True) == 500
+
+
+def test_several_settings(now: dict[str, str]) -> None:
+    now.update({KEY: "100", "livemig_gpu:over_budget": "warn"})
+    wanted = {"max_downtime_ms": 500, "over_budget": "refuse", "goal": "fast"}
+    assert resolve(a_server({}, {}), wanted, ()) == {
+        "max_downtime_ms": 100,
+        "over_budget": "warn",
+        "goal": "fast",
+    }
 
 
 def test_the_flavor_of_today_counts(now: dict[str, str]) -> None:

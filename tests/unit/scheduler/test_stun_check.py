@@ -16,7 +16,7 @@ from tests.unit.scheduler.fakes import migration
 
 NEED = StunNeeds(724.0, 1000, 25_000)
 NEEDS = builders.needs(stun=NEED)
-REFUSE = Rules(over_budget="refuse")
+RULES = Rules()
 
 
 def test_the_worked_example() -> None:
@@ -68,23 +68,30 @@ def a_host(name: str, **facts: Any) -> Any:
     return builders.host_state(name, builders.a_host(**facts))
 
 
-def passing(rules: Rules, hosts: list[Any]) -> list[str]:
+def passing(need: StunNeeds, hosts: list[Any], rules: Rules) -> list[str]:
     found = VGPUCompatibilityFilter().filter_all(
-        hosts, migration(NEEDS, rules)
+        hosts, migration(builders.needs(stun=need), rules)
     )
     return [each.host for each in found]
 
 
 @pytest.mark.parametrize(
-    ("over_budget", "names"),
+    ("over_budget", "names", "line"),
     [
-        ("refuse", ["fast", "unknown"]),
-        ("warn", ["slow", "fast", "unknown"]),
-        ("allow", ["slow", "fast", "unknown"]),
+        ("refuse", ["fast", "unknown"], ("INFO", "vgpu.stun: 1 (slow)")),
+        (
+            "warn",
+            ["slow", "fast", "unknown"],
+            ("WARNING", "vgpu.stun_accepted: 1 (slow)"),
+        ),
+        ("allow", ["slow", "fast", "unknown"], None),
     ],
 )
 def test_the_filter(
-    over_budget: str, names: list[str], caplog: pytest.LogCaptureFixture
+    over_budget: str,
+    names: list[str],
+    line: tuple[str, str] | None,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
     hosts = [
@@ -92,17 +99,18 @@ def test_the_filter(
         a_host("fast"),
         a_host("unknown", link_mbps=None),
     ]
-    assert passing(Rules(over_budget=over_budget), hosts) == names
-    told = {"refuse": 1, "warn": 1, "allow": 0}[over_budget]
-    assert caplog.text.count("vgpu.stun: 1 (slow)") == told
-    warned = any(each.levelname == "WARNING" for each in caplog.records)
-    assert warned is (over_budget == "warn")
+    need = replace(NEED, over_budget=over_budget)
+    assert passing(need, hosts, Rules()) == names
+    told = [(r.levelname, r.getMessage()) for r in caplog.records]
+    assert len(told) == (line is not None)
+    if line is not None:
+        assert told[0][0] == line[0] and line[1] in told[0][1]
 
 
 def test_a_host_that_tells_nothing_is_judged_by_the_stun_alone() -> None:
-    rules = Rules(unknown_facts="allow", over_budget="refuse")
-    mute = builders.host_state("mute")
-    assert passing(rules, [mute, a_host("fast")]) == ["mute", "fast"]
+    rules = Rules(unknown_facts="allow")
+    hosts = [builders.host_state("mute"), a_host("fast")]
+    assert passing(NEED, hosts, rules) == ["mute", "fast"]
 
 
 def test_a_full_host_is_full() -> None:
@@ -111,11 +119,11 @@ def test_a_full_host_is_full() -> None:
     host = builders.a_host(
         gpus=(builders.a_gpu(types=full),), link_mbps=10_000
     )
-    judge = VGPUCompatibilityFilter().judge(NEEDS, REFUSE)
+    judge = VGPUCompatibilityFilter().judge(NEEDS, RULES)
     assert judge(builders.view(host)).code == "vgpu.full"
 
 
 def test_a_prediction_that_is_not_there_refuses_nobody() -> None:
-    judge = VGPUCompatibilityFilter().judge(builders.needs(), REFUSE)
+    judge = VGPUCompatibilityFilter().judge(builders.needs(), RULES)
     slow = builders.a_host(link_mbps=1)
     assert judge(builders.view(slow)).code == "vgpu.ok"

@@ -54,7 +54,7 @@ def test_versions():
     assert hostfacts._version(None) is None
 
 
-SETTINGS = hostfacts.Settings("qemu", "none", "192.0.2.7", None, 500)
+SETTINGS = hostfacts.Settings("qemu", "none", "192.0.2.7", None, 500, "refuse")
 
 
 class World:
@@ -138,7 +138,8 @@ def test_a_link_that_cannot_be_read_is_unknown(caplog):
 
 
 def test_the_budget_of_this_host_is_told():
-    assert World().reader.read(SETTINGS).max_downtime_ms == 500
+    found = World().reader.read(SETTINGS)
+    assert (found.max_downtime_ms, found.over_budget) == (500, "refuse")
 
 
 def test_stuns_are_predicted_with_all_facts():
