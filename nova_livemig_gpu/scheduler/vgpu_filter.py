@@ -51,9 +51,10 @@ def _with_stun(judge: Judge, need: StunNeeds, rules: Rules) -> Judge:
     def both(view: Now | None) -> Verdict:
         verdict = judge(view)
         link_mbps = None if view is None else view.load.link_mbps
-        if link_mbps not in over:
-            over[link_mbps] = stun_check.check(need, link_mbps)
-        stun = over[link_mbps]
+        try:
+            stun = over[link_mbps]
+        except KeyError:
+            stun = over[link_mbps] = stun_check.check(need, link_mbps)
         if stun is None:
             return verdict
         return worst((verdict, stun), rules) or verdict
