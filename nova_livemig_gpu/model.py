@@ -19,6 +19,7 @@ SETTING_NAMES = (
     "auto_converge",
     "bandwidth_mbps",
     "goal",
+    "over_budget",
 )
 
 
@@ -38,6 +39,15 @@ class OnTimeout(Enum):
     CONTINUE = "continue"
 
 
+class OverBudget(Enum):
+    """What is done with a migration that is predicted to break its budget,
+    see the option ``over_budget``."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    ALLOW = "allow"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one server's migration may cost; the resolved settings.
@@ -47,6 +57,8 @@ class Budget:
     :ivar postcopy: post-copy may be used
     :ivar auto_converge: the CPUs may be slowed down
     :ivar bandwidth_mbps: most to send in Mbit/s; None: no limit
+    :ivar over_budget: whether the server may go although its device needs
+        longer than ``max_downtime_ms``
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -59,6 +71,7 @@ class Budget:
     auto_converge: bool
     bandwidth_mbps: int | None
     goal: Goal
+    over_budget: OverBudget = OverBudget.REFUSE
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -332,9 +345,9 @@ class GpuDevice:
         device its name, "mtty"
     :ivar name: as its driver tells it, "NVIDIA H100 80GB HBM3"
     :ivar kind: None: it has no vGPUs
-    :ivar board: board part number, or PCI and subsystem IDs where NVML
-        does not tell ("10de:2330:10de:16c1"); tells H100 from H200 and an
-        80 GB from a 94 GB board
+    :ivar board: board part number, "692-2G520-0200-000"; only NVML tells
+    :ivar pci_ids: PCI and subsystem IDs, "10de:2330:10de:16c1". Each of the
+        two tells H100 from H200 and an 80 GB from a 94 GB board
     :ivar driver: version of the host driver, "570.158.02"
     :ivar vgpu_manager: version of the vGPU manager
     :ivar ecc: ECC is on
@@ -350,6 +363,7 @@ class GpuDevice:
     name: str
     kind: VgpuKind | None = None
     board: str | None = None
+    pci_ids: str | None = None
     memory_mib: int | None = None
     driver: str | None = None
     vgpu_manager: str | None = None
@@ -372,6 +386,9 @@ class ActiveVgpu:
     :ivar type_id: see :class:`VgpuType`
     :ivar framebuffer_used_bytes: as NVML tells it
     :ivar guest_driver: version of the driver in the guest, once it runs
+    :ivar stun_p90_ms: how long *all* vGPUs of its server are expected to
+        stop it together, exceeded once in ten times (:class:`Stun`), over
+        the link of the host that says so
     """
 
     server: str
@@ -379,6 +396,7 @@ class ActiveVgpu:
     type_id: str
     framebuffer_used_bytes: int | None = None
     guest_driver: str | None = None
+    stun_p90_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -432,6 +450,9 @@ class HostFacts:
     :ivar migrations_out: live migrations that leave this host now
     :ivar migrations_in: live migrations that come to this host now
     :ivar link_mbps: speed of the link that they take, 10**6 bit/s
+    :ivar max_downtime_ms: the option's value here, for servers whose flavor
+        and image say nothing
+    :ivar over_budget: the same of that option
     """
 
     version: str
@@ -447,6 +468,8 @@ class HostFacts:
     migrations_out: int | None = None
     migrations_in: int | None = None
     link_mbps: int | None = None
+    max_downtime_ms: int | None = None
+    over_budget: str | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ class Options:
     auto_converge: str | None
     bandwidth_mbps: int | None
     goal: str
+    over_budget: str
     image_properties: tuple[str, ...]
     poll_interval_ms: int
     switchover_overhead_ms: int
@@ -34,6 +35,8 @@ class Options:
     audit_log: str
     unknown_compatibility: str
     exact_check_timeout_s: int
+    gpu_call_timeout_s: float
+    link_mbps: int | None
 
 
 def load(conf: cfg.ConfigOpts) -> Options:

@@ -9,7 +9,7 @@ answers that it is unknown; it raises only what is a fault of its own.
 """
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
 
@@ -36,8 +36,18 @@ class GpuBackend(abc.ABC):
         """
 
     def active(self) -> Sequence[ActiveVgpu] | None:
-        """Return the vGPUs in use; None: this backend cannot know."""
+        """Return the vGPUs in use, without :meth:`guest_drivers`; None: this
+        backend cannot know."""
         return None
+
+    def guest_drivers(self) -> Mapping[str, str] | None:
+        """Return the version of the vGPU driver in each server that tells
+        it, by UUID; None: unknown for all.
+
+        Apart from :meth:`active`, for it asks each vGPU's metadata: where
+        that hangs, no more than this may be unknown.
+        """
+        return {}
 
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:
         """Return the raw NVML metadata of each vGPU of a running server.

@@ -21,12 +21,15 @@ WRONG = {
     "postcopy": ("maybe", "forbid"),
     "auto_converge": ("maybe", "forbid"),
     "bandwidth_mbps": ("fast", "fast"),
+    "over_budget": ("maybe", "refuse"),
     "goal": ("slow", "gentle"),
     "image_properties": ("colour", "max_downtime_ms"),
     "poll_interval_ms": ("10", "50"),
     "switchover_overhead_ms": ("60001", "60000"),
     "max_records": ("0", "1"),
     "state_dir": ("$no_such_option/x", "no_such_option"),
+    "gpu_call_timeout_s": ("0", "0.1"),
+    "link_mbps": ("0", "1"),
     "audit_log": ("$no_such_option/x", "no_such_option"),
 }
 
