@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """nova.conf as oslo.config reads it: every option with all its lines."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from oslo_config import iniparser
@@ -33,16 +32,3 @@ def parse(text: str) -> Sections:
 
 def read(path: Path) -> Sections:
     return parse(path.read_text())
-
-
-def as_lines(written: Mapping[str, Mapping[str, object]]) -> Sections:
-    """What the lab is about to write, in the same form."""
-    return {
-        section: {
-            name: [str(one) for one in value]
-            if isinstance(value, (list, tuple))
-            else [str(value)]
-            for name, value in options.items()
-        }
-        for section, options in written.items()
-    }

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.devstack.node import CONTROLLER, REPO, Node
-from tests.devstack.sections import as_lines, parse, read
+from tests.devstack.sections import parse, read
 
 sys.path.insert(0, str(REPO / "lab"))
 
 from livelab.checks import gpu_hosts
-from livelab.cloud import conf_nova
+from livelab.cloud import conf_nova, ini
 from livelab.cloud.mode import Mode
 from livelab.cloud.site import Site
 
@@ -43,8 +43,10 @@ def lab(tmp_path: Path) -> dict[str, dict[str, dict[str, list[str]]]]:
         gpu_hosts.CONTROLLER,
     )
     return {
-        "controller": as_lines(conf_nova.controller(site, mode)),
-        "compute": as_lines(conf_nova.compute(site, site.computes[0], mode)),
+        "controller": parse(ini.render(conf_nova.controller(site, mode))),
+        "compute": parse(
+            ini.render(conf_nova.compute(site, site.computes[0], mode))
+        ),
     }
 
 
@@ -262,7 +264,10 @@ def test_tempest(node: Node) -> None:
     filters = node.variable("NOVA_FILTERS")
     assert filters.endswith(",CPUCompatibilityFilter,VGPUCompatibilityFilter")
     ours = read(node.root / "etc/tempest.conf")["livemig_gpu"]
-    assert ours == {"driver": ["True"], "filters": ["True"]}
+    assert ours["driver"] == ours["filters"] == ["True"]
+    (records,) = ours["records"]
+    assert records.endswith(f":{node.root}/data/nova/livemig_gpu/records")
+    assert "vgpu_resources" not in ours
 
 
 def test_off(node: Node) -> None:
