@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's commands: up, down, status, shell, demo."""
+"""The lab's commands: up, down, status, shell, demo, vfio."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from livelab.cloud import down, mode, shell, status, up
 from livelab.errors import LabError
 from livelab.hosts import CONTROLLER
+from livelab.vfio import cli as vfio_cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("status", help="what runs, what does not")
     one.set_defaults(run=_status)
     _add_shell(commands.add_parser("shell", help="a shell in a host"))
+    vfio_cli.add(commands.add_parser("vfio", help="the VFIO hosts"))
     commands.add_parser("demo", help="stock Nova and the plugin, compared")
     return parser
 
