@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mediated devices of a machine, through sysfs."""
+
+import shlex
+import uuid
+
+from livelab.vfio.machine import Machine
+
+# The parent's name, the same for the sample and the lab's own module: it is
+# the one virtual parent that Nova accepts.
+PARENT = "/sys/class/mdev_bus/mtty"
+
+
+def types(machine: Machine) -> list[str]:
+    """The types the machine's parent has, for instance mtty-1."""
+    said = machine.run(f"ls {PARENT}/mdev_supported_types 2>/dev/null || :")
+    return said.split()
+
+
+def create(machine: Machine, kind: str, device: str | None = None) -> str:
+    """Make a device; its UUID. Raises LabError."""
+    device = device or str(uuid.uuid4())
+    place = f"{PARENT}/mdev_supported_types/{shlex.quote(kind)}/create"
+    machine.run(f"echo {shlex.quote(device)} >{place}")
+    return device
+
+
+def remove(machine: Machine, device: str) -> None:
+    """Take a device away, if it is there. Raises LabError if it is in use."""
+    place = f"/sys/bus/mdev/devices/{shlex.quote(device)}/remove"
+    machine.run(f"[ ! -e {place} ] || echo 1 >{place}")
+
+
+def all_of(machine: Machine) -> list[str]:
+    """The UUIDs of the machine's devices."""
+    return machine.run("ls /sys/bus/mdev/devices 2>/dev/null || :").split()
