@@ -31,7 +31,7 @@ DOMAIN = """\
     <disk type='file' device='disk'>
       <driver name='qemu' type='raw' cache='none'/>
       <source file='{disk}'/>
-      <target dev='hda' bus='ide'/>
+      <target dev='vda' bus='virtio'/>
       <readonly/>
     </disk>
     <serial type='file'><source path='{console}' append='on'/></serial>
