@@ -5,7 +5,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from livelab.cloud import down, mode, shell, status, up
+from livelab.cloud import down, hypervisors, mode, shell, status, up
 from livelab.errors import LabError
 from livelab.hosts import CONTROLLER
 from livelab.vfio import cli as vfio_cli
@@ -52,6 +52,12 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         help="what steers live migrations (default: stock Nova)",
     )
     parser.add_argument(
+        "--hosts",
+        choices=hypervisors.KINDS,
+        help="namespaces, or virtual machines with mediated devices "
+        "(default: as before, plain at first)",
+    )
+    parser.add_argument(
         "--rate-mbit",
         type=int,
         default=up.RATE_MBIT,
@@ -90,6 +96,7 @@ def _up(arguments: argparse.Namespace) -> int:
     up.up(
         mode.Mode(arguments.driver),
         rate_mbit=arguments.rate_mbit or None,
+        hosts=arguments.hosts,
     )
     return 0
 

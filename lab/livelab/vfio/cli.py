@@ -136,5 +136,3 @@ def _shell(arguments: argparse.Namespace) -> int:
     answer = machine.ask(script, timeout=3600)
     sys.stdout.buffer.write(answer.data)
     return answer.code
-
-

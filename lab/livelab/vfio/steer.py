@@ -14,6 +14,10 @@ from typing import Any
 
 import libvirt
 from nova.virt.libvirt import guest as libvirt_guest
+
+from livelab.vfio import mdev
+from livelab.vfio.guest import MdevGuest
+from livelab.vfio.machine import Machine
 from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.policies.base import Policy
@@ -21,10 +25,6 @@ from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.proxies import PlannedGuest
-
-from livelab.vfio import mdev
-from livelab.vfio.guest import MdevGuest
-from livelab.vfio.machine import Machine
 
 FLAGS = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
 POLL_S = 0.25
