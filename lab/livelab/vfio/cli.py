@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lab/vfio: up, down, status, shell, module."""
+"""lab/vfio: up, down, status, shell, module, check."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from livelab.cloud import preflight, shell
 from livelab.cloud.site import Site
 from livelab.cloud.stages import Stages
 from livelab.errors import LabError
+from livelab.vfio import check
 from livelab.vfio.lab import DEVICES, VfioLab
 from livelab.vfio.machine import MACHINE1, MEMORY_MIB, Machine
 
@@ -45,6 +46,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     one.set_defaults(run=_status)
     one = commands.add_parser("module", help="build lab/vgpu and load it")
     one.set_defaults(run=_module)
+    one = commands.add_parser(
+        "check", help="Nova moves servers with a vGPU: stock and plugin"
+    )
+    check.add(one)
     one = commands.add_parser("shell", help="a command in a machine")
     one.add_argument("machine", nargs="?", default=MACHINE1.name)
     one.add_argument("command", nargs=argparse.REMAINDER)
