@@ -87,6 +87,8 @@ static struct file *take_arc(struct tv_device *tv,
 
 	if (fault_hits(tv, next))
 		return ERR_PTR(-EIO);
+	if (now == VFIO_DEVICE_STATE_RESUMING && !tv->session)
+		return ERR_PTR(-EIO);	/* stuck */
 	if (!is_running(next))
 		tv_fb_run(&tv->fb, false);
 	if (now == VFIO_DEVICE_STATE_RESUMING)
@@ -117,6 +119,8 @@ static struct file *walk(struct tv_device *tv, enum vfio_device_mig_state goal)
 	struct file *file = NULL;
 	int ret;
 
+	if (tv->state == VFIO_DEVICE_STATE_ERROR)
+		return ERR_PTR(-EINVAL);	/* a reset is what helps */
 	while (tv->state != goal) {
 		ret = vfio_mig_get_next_state(&tv->vdev, tv->state, goal, &next);
 		if (ret)
