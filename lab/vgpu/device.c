@@ -12,6 +12,8 @@
 #define OFFSET_SHIFT	40	/* a region's index stands above its offset */
 #define OFFSET_MASK	((1ULL << OFFSET_SHIFT) - 1)
 #define ACCESS_MAX	4
+/* INTx, MSI, MSI-X, and not one of any; QEMU warns of an error interrupt of 0 */
+#define IRQ_INDICES	(VFIO_PCI_MSIX_IRQ_INDEX + 1)
 
 static int device_init(struct vfio_device *vdev)
 {
@@ -144,7 +146,7 @@ static long get_info(void __user *arg)
 		return -EINVAL;
 	info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 	info.num_regions = VFIO_PCI_NUM_REGIONS;
-	info.num_irqs = VFIO_PCI_NUM_IRQS;
+	info.num_irqs = IRQ_INDICES;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
 
@@ -193,7 +195,7 @@ static long get_irq_info(void __user *arg)
 
 	if (copy_from_user(&info, arg, minsz))
 		return -EFAULT;
-	if (info.argsz < minsz || info.index >= VFIO_PCI_NUM_IRQS)
+	if (info.argsz < minsz || info.index >= IRQ_INDICES)
 		return -EINVAL;
 	info.flags = 0;
 	info.count = 0;
