@@ -73,6 +73,16 @@ class Steering:
         around = surroundings.look(
             self._driver, options, records, instance, guest, migrate_data
         )
+        around = surroundings.with_devices(
+            around,
+            self._driver,
+            options,
+            context,
+            dest,
+            guest,
+            migrate_data,
+            wanted.bandwidth_mbps,
+        )
         policy = choice.choose(
             wanted, (options.policy, self._policy_at_start), around, instance
         )
@@ -144,6 +154,7 @@ class Steering:
             session.on_failure,
             # Nova 31 and 32 have no such option: every 5 s.
             getattr(CONF.libvirt, "live_migration_monitor_interval", 5),
+            lambda: session.plain,
         )
 
     def surface_operation_error(self, session: Session) -> None:
