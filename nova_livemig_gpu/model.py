@@ -264,6 +264,10 @@ class StartPlan:
     :ivar auto_converge: QEMU may slow the CPUs down
     :ivar bandwidth_mib_s: libvirt's unit; 0: no limit
     :ivar max_downtime_ms: first limit; None: leave QEMU's own (300 ms)
+    :ivar channels: connections that memory and device state are sent over
+        side by side; None: as Nova has it
+    :ivar switchover_mib_s: what QEMU is told that the link carries when it
+        stops the guest, libvirt's unit; None: it takes what it measures
     :ivar notes: why a wish of the budget could not be granted
     """
 
@@ -271,6 +275,8 @@ class StartPlan:
     auto_converge: bool
     bandwidth_mib_s: int
     max_downtime_ms: int | None
+    channels: int | None = None
+    switchover_mib_s: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -320,6 +326,11 @@ class Surroundings:
     :ivar staircase: what Nova would do
     :ivar stun: pause that device state is expected to cost; None: unknown,
         or no device
+    :ivar channels: connections that device state can be sent over at both
+        ends; None: one only
+    :ivar no_channels: why not; None: they can, or none are wanted
+    :ivar switchover_mib_s: what the link is believed to carry, MiB/s; None:
+        QEMU or libvirt cannot be told
     :ivar forecast: the whole migration as predicted before its start
     :ivar curve: the dirty curve known before the start
     """
@@ -329,6 +340,9 @@ class Surroundings:
     vfio: bool = False
     staircase: Staircase | None = None
     stun: Stun | None = None
+    channels: int | None = None
+    no_channels: str | None = None
+    switchover_mib_s: int | None = None
     forecast: Prediction | None = None
     curve: DirtyCurve | None = None
 
@@ -342,6 +356,7 @@ class Outcome:
     :ivar downtime_ms: as QEMU measured it; None: unknown. After post-copy it
         leaves out the start at the destination.
     :ivar forced: the server was paused so that the migration ended
+    :ivar vfio_bytes: device state sent, all of it; None: unknown
     """
 
     state: JobState
@@ -353,6 +368,7 @@ class Outcome:
     postcopy: bool = False
     forced: bool = False
     throttle_percent: int | None = None
+    vfio_bytes: int | None = None
 
 
 class VgpuKind(Enum):
@@ -439,6 +455,24 @@ class ActiveVgpu:
     framebuffer_used_bytes: int | None = None
     guest_driver: str | None = None
     stun_p90_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class GpuTelemetry:
+    """How busy a GPU is just now. None: it does not tell.
+
+    :ivar pcie_tx_bps: bytes/s that it sends over PCIe
+    :ivar nvlink_tx_kib: KiB sent over all its NVLinks, a counter
+    :ivar licensed: of each vGPU of the server asked about
+    """
+
+    gpu_percent: int | None = None
+    memory_percent: int | None = None
+    pcie_tx_bps: int | None = None
+    pcie_rx_bps: int | None = None
+    nvlink_tx_kib: int | None = None
+    nvlink_rx_kib: int | None = None
+    licensed: tuple[bool | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ from typing import Any, TypeVar
 from nova_livemig_gpu.gpu import threads
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.once import Once
-from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
+from nova_livemig_gpu.model import (
+    ActiveVgpu,
+    Compatibility,
+    GpuDevice,
+    GpuTelemetry,
+)
 
 T = TypeVar("T")
 
@@ -157,6 +162,10 @@ class BoundedBackend(GpuBackend):
 
     def guest_drivers(self) -> Mapping[str, str] | None:
         return self._of_vgpus.run("guest_drivers", self._backend.guest_drivers)
+    def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
+        return self._lane.run(
+            "telemetry", lambda: self._backend.telemetry(gpu_address, server)
+        )
 
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:
         found = self._of_vgpus.run(
