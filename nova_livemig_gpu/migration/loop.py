@@ -140,7 +140,9 @@ class SteeringLoop:
             )
 
     def _steer(self, progress: Progress) -> Progress:
-        progress = replace(progress, memory=self._policy.remember(progress))
+        memory = self._policy.remember(progress)
+        if memory is not progress.memory:
+            progress = replace(progress, memory=memory)
         held = progress.elapsed_s < progress.hold_until_s
         if progress.limit_ms is None and not held:
             progress = self._first_limit(progress)

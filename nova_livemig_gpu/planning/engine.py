@@ -158,7 +158,7 @@ class Engine:
 
     def _pass_end_s(self) -> float:
         spare = max(self.left_bytes - self._threshold(), 0.0)
-        end_s = self.t_s + spare / self._page_bps
+        end_s = max(self.t_s, self._pass_s) + spare / self._page_bps
         end_s = max(end_s, self._pass_s + self._hosts.least_pass_s)
         often_s = self._hosts.throttle_sync_s
         if self._auto_converge and often_s and self.iteration > 1:

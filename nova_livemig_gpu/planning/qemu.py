@@ -124,11 +124,10 @@ class SimulatedQemu(Job):
         self._running("abort").cancel()
 
     def attend(self, progress: Progress) -> Progress:
-        return replace(
-            progress,
-            postcopy=self._postcopy,
-            forced=progress.forced or self._paused,
-        )
+        forced = progress.forced or self._paused
+        if (progress.postcopy, progress.forced) == (self._postcopy, forced):
+            return progress
+        return replace(progress, postcopy=self._postcopy, forced=forced)
 
     def _running(self, what: str) -> Engine:
         self._engine.advance(self._clock.now())

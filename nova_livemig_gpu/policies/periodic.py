@@ -123,7 +123,7 @@ class PeriodicPolicy(Policy, Generic[M]):
         old = self._looks(progress)
         rested = progress.elapsed_s >= old.next_s - _EPSILON_S
         if not (rested or self.wakes(old.kept, progress)):
-            return replace(old, due=False)
+            return replace(old, due=False) if old.due else old
         kept = self.look(old.kept, progress)
         next_s = progress.elapsed_s + self.wait_s(kept, progress)
         return Looks(kept, next_s, due=True)
