@@ -13,6 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import libvirt
+from nova.virt.libvirt import guest as libvirt_guest
+
 from livelab.libvirtd import Libvirtd
 from livelab.summary import (
     RESUMED,
@@ -20,8 +22,6 @@ from livelab.summary import (
     SUSPENDED,
     SUSPENDED_MIGRATED,
 )
-from nova.virt.libvirt import guest as libvirt_guest
-
 from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
