@@ -14,27 +14,27 @@ from dataclasses import dataclass
 
 MEMORY_MIB = 256
 LOADS: Mapping[str, Mapping[str, object]] = {
-    "idle": {"ws": 16, "fill": 112, "rate": 0},
-    "steady": {"ws": 64, "fill": 64, "rate": 12},
-    "random": {"ws": 96, "fill": 32, "rate": 24, "pattern": "random"},
-    "saturated": {"ws": 24, "fill": 96, "rate": 110},
+    "idle": {"ws": 16, "fill": 64, "rate": 0},
+    "steady": {"ws": 64, "fill": 112, "rate": 12},
+    "random": {"ws": 96, "fill": 80, "rate": 24, "pattern": "random"},
+    "saturated": {"ws": 24, "fill": 152, "rate": 110},
     "burst": {
         "ws": 96,
-        "fill": 32,
+        "fill": 80,
         "rate": 60,
         "pattern": "burst",
         "period": 1,
     },
     "growing": {
         "ws": 128,
-        "fill": 16,
+        "fill": 48,
         "rate": 40,
         "pattern": "grow",
         "period": 150,
     },
     "two sets": {
         "ws": 96,
-        "fill": 32,
+        "fill": 80,
         "rate": 50,
         "threads": 2,
         "share": 10,
