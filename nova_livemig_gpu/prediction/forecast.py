@@ -25,85 +25,20 @@ Example: two passes, 20 s and 0.2 s; Q / B = 50 ms, overhead 30 ms, a stun of
 """
 
 import math
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
-from nova_livemig_gpu.exception import InvalidInput
-from nova_livemig_gpu.model import (
-    DirtyCurve,
-    GuestMemory,
-    Mode,
-    Prediction,
-    Stun,
-)
+from nova_livemig_gpu.model import Mode, Prediction
 from nova_livemig_gpu.prediction import passes, qemu
+from nova_livemig_gpu.prediction.asked import (
+    Rule,
+    Transport,
+    Wanted,
+    Workload,
+    check,
+)
 from nova_livemig_gpu.prediction.curve import dirty_bytes
 
-
-class Rule(Enum):
-    """When pre-copy stops the guest.
-
-    PASSES: with the pass that takes no longer than the limit, see
-    ``prediction.passes``. QEMU: as QEMU does, see ``prediction.qemu``.
-    """
-
-    PASSES = "passes"
-    QEMU = "qemu"
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What is to be moved.
-
-    :ivar curve: None: unknown, an idle guest is assumed, and it says so
-    :ivar disk_bytes: what block migration copies before the memory
-    :ivar stun: what the devices add to the pause
-    """
-
-    memory: GuestMemory
-    curve: DirtyCurve | None
-    disk_bytes: float = 0.0
-    stun: Stun | None = None
-
-
-@dataclass(frozen=True)
-class Transport:
-    """What it is moved over.
-
-    :ivar bandwidth_bps: bytes per second that memory can be sent at
-    :ivar effect: measured effect of compression or multifd on that, by
-        which it is multiplied
-    :ivar queue_bytes: sent as QEMU counts it, but in the source's socket
-        still when the guest stops; adds queue / bandwidth to the pause
-    :ivar overhead_ms: the rest of the pause that is not copying
-    :ivar setup_s: before the first byte
-    :ivar switch_ms: the pause of a switch to post-copy
-    :ivar bandwidth_low_bps: what is had nine times out of ten; None: unknown
-    :ivar overhead_p90_ms: exceeded once in ten times; None: unknown
-    """
-
-    bandwidth_bps: float
-    effect: float = 1.0
-    queue_bytes: float = 0.0
-    overhead_ms: float = 0.0
-    setup_s: float = 0.0
-    switch_ms: float = 0.0
-    bandwidth_low_bps: float | None = None
-    overhead_p90_ms: float | None = None
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How it is moved.
-
-    :ivar limit_ms: QEMU's downtime limit
-    :ivar switch_pass: hybrid: post-copy begins after this pass
-    """
-
-    limit_ms: float
-    mode: Mode = Mode.PRECOPY
-    rule: Rule = Rule.PASSES
-    switch_pass: int = 1
+__all__ = ["Rule", "Transport", "Wanted", "Workload", "forecast"]
 
 
 def forecast(
@@ -113,7 +48,7 @@ def forecast(
 
     :raises InvalidInput: naming the field
     """
-    _check(load, transport, wanted)
+    check(load, transport, wanted)
     found = _at(load, transport, wanted, transport.bandwidth_bps)
     if not found.converges:
         return found
@@ -161,8 +96,10 @@ def _memory(
             return _postcopy(load, transport, rate_bps)
         case Mode.HYBRID:
             return _hybrid(load, transport, wanted, rate_bps)
-    model = qemu if wanted.rule is Rule.QEMU else passes
-    return model.predict(load.memory, load.curve, rate_bps, wanted.limit_ms)
+    arguments = (load.memory, load.curve, rate_bps, wanted.limit_ms)
+    if wanted.rule is Rule.QEMU:
+        return qemu.predict(*arguments)
+    return passes.predict(*arguments)
 
 
 def _postcopy(
@@ -187,8 +124,9 @@ def _hybrid(
     limit_ms = wanted.limit_ms
     memory, curve = load.memory, load.curve or passes.idle_curve(load.memory)
     first_s = passes.first_bytes(memory) / rate_bps
-    before_s, last_s = 0.0, first_s
-    for number in range(1, wanted.switch_pass + 1):
+    before_s, last_s, number = 0.0, first_s, 0
+    while number < wanted.switch_pass:
+        number += 1
         before_s += last_s
         if last_s * 1e3 <= limit_ms:
             found = passes.predict(memory, load.curve, rate_bps, limit_ms)
@@ -232,34 +170,3 @@ def _p90_s(slow: Prediction | None, excess_ms: float | None) -> float | None:
     if slow is None or slow.total_s is None:
         return None
     return slow.total_s + (excess_ms or 0.0) / 1e3
-
-
-def _check(load: Workload, transport: Transport, wanted: Wanted) -> None:
-    memory = load.memory
-    _least("normal_pages", memory.normal_pages)
-    _least("zero_pages", memory.zero_pages)
-    _above("page_size_bytes", memory.page_size_bytes)
-    _least("disk_bytes", load.disk_bytes)
-    _above("bandwidth_bps", transport.bandwidth_bps)
-    _above("effect", transport.effect)
-    _least("queue_bytes", transport.queue_bytes)
-    _least("overhead_ms", transport.overhead_ms)
-    _least("setup_s", transport.setup_s)
-    _least("switch_ms", transport.switch_ms)
-    if transport.bandwidth_low_bps is not None:
-        _above("bandwidth_low_bps", transport.bandwidth_low_bps)
-    _least("limit_ms", wanted.limit_ms)
-    if wanted.switch_pass < 1:
-        raise InvalidInput(
-            field="switch_pass", value=wanted.switch_pass, right="1 or more"
-        )
-
-
-def _above(field: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise InvalidInput(field=field, value=value, right="above 0, finite")
-
-
-def _least(field: str, value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise InvalidInput(field=field, value=value, right="0 or more, finite")
