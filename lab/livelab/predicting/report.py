@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table, plot and page of what was predicted and what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-Result = Mapping[str, Any]
+from livelab.predicting import figures, page, plot, table
+from livelab.predicting.figures import Result
+from livelab.predicting.foretell import MODELS
 
 
 def line(result: Result) -> str:
@@ -24,4 +25,21 @@ def line(result: Result) -> str:
 
 
 def write(results: Sequence[Result], out: Path, console: Console) -> None:
-    pass
+    """Print the tables; write plot and page beside the results."""
+    runs = figures.counted(results)
+    if not runs:
+        console.print("There is no result yet.")
+        return
+    title = f"{len(runs)} migrations, predicted before they began"
+    console.print(table.rich(title, table.models(runs)))
+    console.print(
+        table.rich(
+            "ours, by load, link and budget", table.groups(runs, MODELS[0])
+        )
+    )
+    for mistake in table.mistakes(runs):
+        console.print("wrong:", mistake)
+    png = out / "predicted.png"
+    plot.draw(runs, title).savefig(png, dpi=150)
+    page.write(results, png, title, out / "predicted.html")
+    console.print(f"{png}, {out / 'predicted.html'}")
