@@ -154,12 +154,44 @@ class DirtyCurve:
 
 
 @dataclass(frozen=True)
+class GuestMemory:
+    """What the first pass finds, in pages.
+
+    :ivar normal_pages: pages that are not zero
+    :ivar zero_pages: a header each is all that is sent of them
+    """
+
+    normal_pages: float
+    zero_pages: float
+    page_size_bytes: int = 4096
+
+    @property
+    def normal_bytes(self) -> float:
+        """All memory that is not zero, the ceiling of the dirty curve."""
+        return self.normal_pages * self.page_size_bytes
+
+
+class Mode(Enum):
+    """How memory is sent."""
+
+    PRECOPY = "precopy"
+    POSTCOPY = "postcopy"
+    HYBRID = "hybrid"
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a migration is expected to cost from some moment on.
 
     :ivar total_s: seconds; None where it does not converge
     :ivar downtime_ms: None where it does not converge
+    :ivar passes: over the memory, the last included; where it does not
+        converge, how many were looked at
     :ivar floor_bytes: least that further passes leave to send
+    :ivar total_p90_s: exceeded once in ten times; None: unknown
+    :ivar downtime_p90_ms: exceeded once in ten times; None: unknown
+    :ivar disk_bytes: of ``sent_bytes``, what is disk
+    :ivar stun: the part of the downtime that is the devices' state
     """
 
     converges: bool
@@ -169,6 +201,11 @@ class Prediction:
     sent_bytes: float
     floor_bytes: float
     why: str
+    mode: Mode = Mode.PRECOPY
+    total_p90_s: float | None = None
+    downtime_p90_ms: float | None = None
+    disk_bytes: float = 0.0
+    stun: "Stun | None" = None
 
 
 class ActionKind(Enum):

@@ -10,7 +10,11 @@ from typing import Any
 from nova.virt.libvirt import driver as libvirt_driver
 
 from nova_livemig_gpu.migration.loop import Clock
+from nova_livemig_gpu.virt import service
+from nova_livemig_gpu.virt.hostchecks import HostChecks
+from nova_livemig_gpu.virt.interrupted import Interrupted
 from nova_livemig_gpu.virt.job import NovaJob
+from nova_livemig_gpu.virt.publisher import Publisher
 from nova_livemig_gpu.virt.session import Session
 from nova_livemig_gpu.virt.steering import Steering
 
@@ -20,15 +24,19 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
-        self._steering = Steering(self)
+        shared = service.make(self)
+        self._steering = Steering(shared)
+        self._publisher = Publisher(shared, lambda: self._steering.running)
+        self._checks = HostChecks(shared, self._publisher.stats)
+        self._interrupted = Interrupted(shared)
 
     def init_host(self, host: str) -> None:
         super().init_host(host)
-        self._steering.close_interrupted()
-        self._steering.answer_other_hosts(host)
+        self._interrupted.close()
+        self._publisher.answer_other_hosts(host)
 
     def cleanup_host(self, host: str) -> None:
-        self._steering.close()
+        self._publisher.close()
         super().cleanup_host(host)
 
     def check_can_live_migrate_destination(
@@ -41,7 +49,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         disk_over_commit: bool = False,
     ) -> Any:
         """Adds the filters' checks, which a forced migration has not met."""
-        self._steering.check_host(instance, src_compute_info)
+        self._checks.check_host(instance, src_compute_info)
         return super().check_can_live_migrate_destination(
             context,
             instance,
@@ -69,7 +77,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             ctxt, instance, migrate_data, migration, limits, allocs
         )
         try:
-            self._steering.check_vgpus(instance, data)
+            self._checks.check_vgpus(instance, data)
         except Exception:
             self.instance_claimed_mdevs.pop(instance.uuid, None)
             raise
@@ -78,7 +86,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         data: dict[str, Any] = super().get_available_resource(nodename)
         # Nova 31.0.0 has no such key, later ones put the uptime there.
-        data.setdefault("stats", {}).update(self._steering.stats())
+        data.setdefault("stats", {}).update(self._publisher.stats())
         return data
 
     def update_provider_tree(
@@ -88,7 +96,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             provider_tree, nodename, allocations=allocations
         )
         existing = provider_tree.data(nodename).traits
-        provider_tree.update_traits(nodename, self._steering.traits(existing))
+        provider_tree.update_traits(nodename, self._publisher.traits(existing))
 
     def _live_migration(
         self,
