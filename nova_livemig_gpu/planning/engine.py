@@ -4,12 +4,12 @@ Names: R bytes of pages left, B rate of pages in bytes/s, L downtime limit.
 
 * After ``setup_s`` the first pass sends all memory; zero pages cost their
   search only. R falls at B.
-* A pass ends when R <= B * L, at least ``least_pass_s`` after it began. The
-  dirty pages are collected: with D distinct bytes written since the last
-  collection and W the memory that the guest writes, R' = R + D - R_w * D / W:
-  pages of W that were still to be sent, R_w, are not counted twice. In the
-  first pass W lies evenly in all memory, later all of R lies in W. Collecting
-  takes ``sync_s_per_gib``.
+* QEMU looks every ``slice_s``. A pass ends with the first look at which R <=
+  B * L. The dirty pages are collected: with D distinct bytes written since
+  the last collection and W the memory that the guest writes, R' = R + D -
+  R_w * D / W: pages of W that were still to be sent, R_w, are not counted
+  twice. In the first pass W lies evenly in all memory, later all of R lies
+  in W. Collecting takes ``sync_s_per_gib``.
 * If R' + device state <= B * L the guest is stopped, and what is left is sent
   at the link's rate (QEMU has no limit there), or else the next pass begins.
   The pause is that time and ``overhead_ms``.
@@ -23,10 +23,11 @@ Between two events everything is linear, so that a look costs the same
 whether a pass takes a second or an hour. Chance is a generator with a seed.
 
 Example: 200 MiB of non-zero memory at 50 MiB/s, 40 MiB/s written over 128
-MiB, L = 200 ms: the first pass ends after 3.8 s with 10 MiB left and finds
-128 MiB dirty.
+MiB, L = 200 ms: the first pass ends after 3.8 s with less than 10 MiB left and
+finds nearly 128 MiB dirty.
 """
 
+import math
 import random
 from enum import Enum
 
@@ -45,6 +46,7 @@ _WIRE = (PAGE_BYTES + HEADER_BYTES) / PAGE_BYTES
 #: QEMU's ``downtime-limit`` where nobody sets one.
 _QEMU_LIMIT_MS = 300
 _ROUNDING = PAGE_BYTES
+_SAME = 1e-6
 
 
 class Phase(Enum):
@@ -158,8 +160,10 @@ class Engine:
 
     def _pass_end_s(self) -> float:
         spare = max(self.left_bytes - self._threshold(), 0.0)
-        end_s = max(self.t_s, self._pass_s) + spare / self._page_bps
-        end_s = max(end_s, self._pass_s + self._hosts.least_pass_s)
+        fits_s = max(self.t_s, self._pass_s) + spare / self._page_bps
+        slice_s = self._hosts.slice_s
+        slices = math.ceil((fits_s - self._pass_s) / slice_s - _SAME)
+        end_s = self._pass_s + max(slices, 1) * slice_s
         often_s = self._hosts.throttle_sync_s
         if self._auto_converge and often_s and self.iteration > 1:
             end_s = min(end_s, self._collected_s + often_s)

@@ -51,7 +51,7 @@ class Hosts:
     :ivar postcopy_ms: pause of a switch to post-copy
     :ivar sync_s_per_gib: to collect the dirty pages, for each GiB of guest
     :ivar zero_bps: how fast zero pages are found, bytes/s
-    :ivar least_pass_s: QEMU looks at what is left no more often
+    :ivar slice_s: QEMU sends for so long between two looks at what is left
     :ivar jitter: standard deviation of the rate of a pass, as a share
     :ivar throttle_sync_s: with auto-converge the dirty pages are collected
         that often at least after the first pass (QEMU 9.2 and newer); None:
@@ -66,7 +66,7 @@ class Hosts:
     postcopy_ms: float = 60.0
     sync_s_per_gib: float = 0.004
     zero_bps: float = 2.0 * 2**30
-    least_pass_s: float = 0.05
+    slice_s: float = 0.05
     jitter: float = 0.0
     throttle_sync_s: float | None = 5.0
 

@@ -33,6 +33,7 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
+from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.job import NovaJob
@@ -140,10 +141,34 @@ def policy_for(budget_ms: int, timeout_s: float, around: Surroundings):
     )
 
 
+@dataclass(frozen=True)
+class Observed:
+    """Everything about a migration, as it was seen.
+
+    :ivar end: the loop's last progress
+    :ivar errors: what libvirt's operation ended with
+    :ivar stats: libvirt's at the end; empty: none
+    """
+
+    end: Progress
+    record: Record
+    errors: list[Exception]
+    stats: dict[str, Any]
+    pause: Pause
+    elapsed_s: float
+
+
 def travel(
-    source: Libvirtd, target: Libvirtd, name: str, policy: AdaptivePolicy
+    source: Libvirtd, target: Libvirtd, name: str, policy: Policy
 ) -> Journey:
     """Migrate; raises libvirtError only where there is no such guest."""
+    return journey(observe(source, target, name, policy))
+
+
+def observe(
+    source: Libvirtd, target: Libvirtd, name: str, policy: Policy
+) -> Observed:
+    """The same, with all that was seen."""
     here = libvirt.open(source.socket_uri)
     there = libvirt.open(target.socket_uri)
     pause = Pause(name)
@@ -161,10 +186,10 @@ def travel(
         for connection, number in callbacks:
             connection.domainEventDeregisterAny(number)
             connection.close()
-    return _journey(end, record, errors, stats or {}, pause, elapsed_s)
+    return Observed(end, record, errors, stats or {}, pause, elapsed_s)
 
 
-def _run(policy: AdaptivePolicy, guest: Any, target: Libvirtd):
+def _run(policy: Policy, guest: Any, target: Libvirtd):
     plan = policy.plan()
     errors: list[Exception] = []
 
@@ -203,14 +228,10 @@ def _stats(completed: CompletedStats) -> dict[str, Any] | None:
     return completed.get()
 
 
-def _journey(
-    end: Progress,
-    record: Record,
-    errors: list[Exception],
-    stats: dict[str, Any],
-    pause: Pause,
-    elapsed_s: float,
-) -> Journey:
+def journey(seen: Observed) -> Journey:
+    """The figures of what was seen."""
+    end, record, errors = seen.end, seen.record, seen.errors
+    stats, pause, elapsed_s = seen.stats, seen.pause, seen.elapsed_s
     assert end.sample is not None
     done = end.sample.state is JobState.COMPLETED and not errors
     aborts = [d for d in record.decisions if d["action"] == "abort"]
