@@ -33,6 +33,8 @@ LINKS_MBPS, BUDGETS_MS, REPEATS = (400, 800), (300,), 3
 QUICK_LINKS, QUICK_REPEATS = (400,), 1
 #: KubeVirt's own timeout is 150 s for guests of this size.
 CUT_S, QUICK_CUT_S = 165.0, 60.0
+#: Of what is printed, where there is no terminal.
+WIDTH = 170
 #: A cell that took longer, or did not end, is not repeated.
 LONG_S = 60.0
 
@@ -99,7 +101,7 @@ def run(words: Sequence[str] | None = None) -> int:
     """The command line; raises LabError."""
     given = _parser().parse_args(words)
     _defaults(given)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     results = Results(given.out / "results.jsonl")
     wanted = cells(
         given.loads, given.links, given.policies, given.budgets, given.repeats
@@ -141,6 +143,7 @@ def _run(
     runner = Runner(network, hosts, results, given.cut)
     try:
         with journey.Events():
+            runner.warm_up(lambda text: console.print(text))
             _cells(given, left, runner, estimate, console)
     finally:
         runner.close()

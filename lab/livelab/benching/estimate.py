@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from livelab.benching.cells import Cell
-from livelab.benching.loads import FILLED_MIB, MEMORY_MIB
+from livelab.benching.loads import FILLED_MIB, KERNEL_MIB, MEMORY_MIB
 from nova_livemig_gpu.exception import LiveMigrationError
 from nova_livemig_gpu.planning.host import Guest, Hosts
 from nova_livemig_gpu.planning.simulator import (
@@ -16,8 +16,6 @@ from nova_livemig_gpu.planning.simulator import (
 )
 
 _MIB = 2**20
-#: Of a guest: what its kernel fills, and what QEMU adds to its memory.
-KERNEL_MIB, EXTRA_MIB = 40, 16
 #: Verifying, and a share of a guest's start.
 BESIDE_S = 8.0
 
@@ -29,7 +27,7 @@ def simulated(
     policy = cell.contestant.make(cell.budget_ms or 500, cut_s)
     scenario = Scenario(
         guest=Guest(
-            total_bytes=(MEMORY_MIB + EXTRA_MIB) * _MIB,
+            total_bytes=MEMORY_MIB * _MIB,
             nonzero_bytes=(FILLED_MIB + KERNEL_MIB) * _MIB,
             writer=cell.load.writer(cell.link_mbps),
             age_s=0.0 if cell.load.fresh else 60.0,

@@ -8,14 +8,13 @@ from typing import Any
 
 from livelab.benching import contestants
 from livelab.benching.loads import ALL as LOADS
-from livelab.benching.loads import FILLED_MIB, payload_bps
+from livelab.benching.loads import FILLED_MIB, KERNEL_MIB, payload_bps
 
 Row = Mapping[str, Any]
 #: What a baseline is judged by, for it has no budget of its own.
 OURS = {each.name for each in contestants.ALL if each.ours}
 SHARES = {load.name: load.share for load in LOADS}
 _MIB = 2**20
-_KERNEL_MIB = 40
 
 
 def total_s(row: Row) -> float | None:
@@ -54,10 +53,7 @@ def kept(row: Row, budget_ms: float) -> bool:
 
 def limit_s(row: Row) -> float:
     """The physical limit: all that is not zero, once, over the link."""
-    zero, normal = row["did"]["zero_bytes"], row["did"]["normal_bytes"]
-    memory = (FILLED_MIB + _KERNEL_MIB) * _MIB
-    if zero is not None and normal is not None and row["did"]["passes"] == 1:
-        memory = normal
+    memory = (FILLED_MIB + KERNEL_MIB) * _MIB
     return memory / payload_bps(row["link_mbps"])
 
 
@@ -97,8 +93,9 @@ def column(rows: Sequence[Row], budget_ms: float) -> Column:
         sent_mb=_median(
             _values(
                 rows,
-                lambda row: row["did"]["sent_bytes"]
-                and row["did"]["sent_bytes"] / 1e6,
+                lambda row: (
+                    row["did"]["sent_bytes"] and row["did"]["sent_bytes"] / 1e6
+                ),
             )
         ),
         passes=_median(_values(rows, lambda row: row["did"]["passes"])),

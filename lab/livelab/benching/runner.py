@@ -9,6 +9,7 @@ from typing import Any
 
 import libvirt
 
+from livelab.benching import contestants
 from livelab.benching.cells import Cell
 from livelab.benching.loads import MEMORY_MIB, Load
 from livelab.benching.ticks import Ticks, Watched
@@ -22,6 +23,7 @@ from nova_livemig_gpu.model import JobState
 
 #: Watched after a migration's end, and let run before the first one.
 AFTER_S, SETTLE_S = 1.5, 4.0
+WARM_UP, WARM_UP_MBPS = Load("warm up", 0.0, 8), 400
 Say = Callable[[str], None]
 Row = dict[str, Any]
 
@@ -90,6 +92,24 @@ class Runner:
         self.results = results
         self._cut_s = cut_s
         self._guest: Guest | None = None
+
+    def warm_up(self, say: Say) -> None:
+        """Migrate there and back: the first time a libvirtd starts a guest
+        takes seconds longer than any other time."""
+        guest = Guest(WARM_UP, WARM_UP_MBPS, self._hosts, self._network)
+        contestant = contestants.find(["nova-vgpu-guide"])[0]
+        try:
+            for _ in self._hosts:
+                say("warming up")
+                policy = contestant.make(500, self._cut_s)
+                seen = journey.observe(
+                    guest.source, guest.target, guest.plain.name, policy
+                )
+                if not completed(seen):
+                    raise LabError(f"no migration here: {seen.errors}")
+                guest.moved()
+        finally:
+            guest.end()
 
     def close(self) -> None:
         """End the guest, free the links."""
