@@ -229,6 +229,7 @@ class ActionKind(Enum):
     """What a policy can ask for."""
 
     SET_DOWNTIME = "set_downtime"
+    SET_BANDWIDTH = "set_bandwidth"
     START_POSTCOPY = "start_postcopy"
     FORCE_COMPLETE = "force_complete"
     ABORT = "abort"
@@ -236,7 +237,8 @@ class ActionKind(Enum):
 
 @dataclass(frozen=True)
 class Action:
-    """An action and its value, if it takes one (``SET_DOWNTIME``: ms)."""
+    """An action and its value, if it takes one (``SET_DOWNTIME``: ms,
+    ``SET_BANDWIDTH``: MiB/s, libvirt's unit)."""
 
     kind: ActionKind
     value: int | None = None
