@@ -11,6 +11,8 @@ from nova_livemig_gpu.virt.running import Running
 from tests import builders_facts as build
 from tests.builders import options
 
+UNKNOWN = Running()
+
 
 class Reader:
     """Stands for HostFactsReader."""
@@ -33,7 +35,7 @@ class Reader:
 
 @pytest.fixture
 def make(monkeypatch):
-    def build_it(facts, counts=Running(), steered=0, **changes):
+    def build_it(facts, counts=UNKNOWN, steered=0, **changes):
         monkeypatch.setattr(publisher, "running", lambda host: counts)
         service = SimpleNamespace(
             driver=None,
