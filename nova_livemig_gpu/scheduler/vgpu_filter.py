@@ -27,36 +27,38 @@ class VGPUCompatibilityFilter(FactsFilter):
     def judge(self, needs: ServerNeeds, rules: Rules) -> Judge:
         unknown = NO_VGPU if needs.vgpus == () else vgpu_check.NO_FACTS
         plans: dict[Base, Plan] = {}
+        over = _Over(needs.stun)
 
         def judge(view: Now | None) -> Verdict:
             if view is None:
-                return unknown
+                return _both(unknown, over[None], rules)
             base = view.base
             plan = plans.get(base)
             if plan is None:
                 plan = plans[base] = vgpu_check.plan(base, needs, rules)
+            stun = over[view.load.link_mbps]
             if plan.only >= 0 and 0 < view.totals[plan.only] < UNKNOWN:
-                return VGPU_FITS
-            return plan.check(view)
+                return stun or VGPU_FITS
+            return _both(plan.check(view), stun, rules)
 
-        if needs.stun is None:
-            return judge
-        return _with_stun(judge, needs.stun, rules)
+        return judge
 
 
-def _with_stun(judge: Judge, need: StunNeeds, rules: Rules) -> Judge:
-    """Add what the link of a host makes of the stun; hosts share links."""
-    over: dict[int | None, Verdict | None] = {}
+class _Over(dict[int | None, Verdict | None]):
+    """What the stun says of a link; hosts share links."""
 
-    def both(view: Now | None) -> Verdict:
-        verdict = judge(view)
-        link_mbps = None if view is None else view.load.link_mbps
-        try:
-            stun = over[link_mbps]
-        except KeyError:
-            stun = over[link_mbps] = stun_check.check(need, link_mbps)
-        if stun is None:
-            return verdict
-        return worst((verdict, stun), rules) or verdict
+    def __init__(self, need: StunNeeds | None) -> None:
+        super().__init__()
+        self._need = need
 
-    return both
+    def __missing__(self, link_mbps: int | None) -> Verdict | None:
+        need = self._need
+        found = None if need is None else stun_check.check(need, link_mbps)
+        self[link_mbps] = found
+        return found
+
+
+def _both(verdict: Verdict, stun: Verdict | None, rules: Rules) -> Verdict:
+    if stun is None:
+        return verdict
+    return worst((verdict, stun), rules) or verdict

@@ -13,6 +13,7 @@ from nova_livemig_gpu.facts import collect, cpu, stuns
 from nova_livemig_gpu.facts.link import Link
 from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.gpu.once import Once
 from nova_livemig_gpu.model import ActiveVgpu, HostFacts
 from nova_livemig_gpu.virt.exact import gpu_address
 
@@ -68,6 +69,7 @@ class HostFactsReader:
         self._link = link or Link()
         self._stun_of = stun_of
         self._clock = clock
+        self._once = Once()
         self._fixed: collect.Around | None = None
         self._kept: tuple[float, HostFacts] | None = None
 
@@ -107,10 +109,11 @@ class HostFactsReader:
     def _link_mbps(self, settings: Settings) -> int | None:
         if settings.link_mbps is not None:
             return settings.link_mbps
-        return _try(
-            "speed of the link",
-            lambda: self._link.speed_mbps(settings.address),
-        )
+        try:
+            return self._link.speed_mbps(settings.address)
+        except Exception as exc:
+            self._once.warn("link", f"The speed of the link is unknown: {exc}")
+            return None
 
     def _read_fixed(
         self, virt_type: str, cpu_mode: str | None

@@ -36,6 +36,7 @@ class Publisher:
         self._options = service.options
         self._gpus = service.gpus
         self._steered = steered
+        self._host = CONF.host
         self._answering: Any = None
         self._facts = HostFactsReader(
             service.driver,
@@ -46,7 +47,11 @@ class Publisher:
         )
 
     def answer_other_hosts(self, host: str) -> None:
-        """Start the RPC server of this host. Never raises."""
+        """Start the RPC server of this host. Never raises.
+
+        :param host: its name, as Nova's records have it
+        """
+        self._host = host
         try:
             self._answering = rpc_server.start(
                 nova_rpc.TRANSPORT, host, self._gpus
@@ -103,7 +108,7 @@ class Publisher:
         )
 
     def _with_counts(self, facts: HostFacts) -> HostFacts:
-        out, into = running(CONF.host)
+        out, into = running(self._host)
         return replace(
             facts,
             migrations_out=self._steered() if out is None else out,
