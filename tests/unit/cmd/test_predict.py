@@ -112,13 +112,15 @@ def test_other_modes_and_models(predict, curve):
     found = {
         words: strict(predict(*curve(), *HOW, *words, *JSON).out)
         for words in (
-            ("--mode", "postcopy"),
+            ("--mode", "postcopy", "--switch-ms", "90"),
             ("--mode", "hybrid"),
             ("--model", "qemu"),
             ("--model", "constant"),
         )
     }
-    assert found["--mode", "postcopy"]["mode"] == "postcopy"
+    postcopy = found["--mode", "postcopy", "--switch-ms", "90"]
+    assert postcopy["mode"] == "postcopy"
+    assert postcopy["downtime_ms"] == 90
     assert all(each["converges"] for each in found.values())
     assert found["--model", "qemu"]["downtime_ms"] > 100
 
