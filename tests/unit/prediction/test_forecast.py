@@ -1,6 +1,7 @@
 """The entry point: modes, extras, P90, and what is refused."""
 
 import math
+import time
 from dataclasses import replace
 
 import pytest
@@ -162,6 +163,20 @@ def test_other_wrong_numbers(value):
         forecast(Workload(GuestMemory(value, 0), None), LINK, WANTED)
     with pytest.raises(InvalidInput, match="switch_pass"):
         forecast(LOAD, LINK, Wanted(300.0, switch_pass=0))
+
+
+def test_it_answers_within_5_ms():
+    """Of CPU time, the least of ten tries; 60 points, slow convergence,
+    both rules. The bench bench.history_size measures a usual one."""
+    points = tuple(CurvePoint(n, n * 49.9e6) for n in range(1, 61))
+    load = replace(LOAD, curve=replace(CURVE, points=points), stun=STUN)
+    for rule in Rule:
+        spent_s = []
+        for _ in range(10):
+            start = time.thread_time()
+            forecast(load, LINK, replace(WANTED, rule=rule))
+            spent_s.append(time.thread_time() - start)
+        assert min(spent_s) < 5e-3
 
 
 modes = st.sampled_from(Mode)
