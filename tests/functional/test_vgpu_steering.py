@@ -18,7 +18,7 @@ from tests.functional.base import OurDriverMixin
 from tests.functional.fake_job import FakeJob
 
 _IMAGE = "155d900f-4e14-4e4c-a73d-069cbf4541e6"
-_NODE = "nova.tests.fixtures.libvirt.NodeDevice"
+_NODE = "nova.tests.fixtures.libvirt.FakeMdevDevice"
 _look = surroundings.look
 
 
@@ -39,7 +39,7 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
 
     def _node(self, what: str) -> Callable[[Any], None]:
         def call(node: Any) -> None:
-            self.removed.append((what, node.name()))
+            self.removed.append((what, node.XMLDesc(0)))
 
         return call
 
@@ -221,6 +221,7 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
             ["destroy", "undefine"], [what for what, _ in self.removed]
         )
         self.assertIn(claimed.replace("-", "_"), self.removed[0][1])
+        self.assertIn(claimed.replace("-", "_"), self.removed[1][1])
         self.assert_at_home(server)
         self.assertEqual({}, self.dest.driver.instance_claimed_mdevs)
         (record,) = self.records()
