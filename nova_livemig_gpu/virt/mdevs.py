@@ -68,13 +68,7 @@ class Mdevs:
             self._driver.instance_claimed_mdevs.pop(_ours(instance), None)
 
     def _remove(self, instance: Any, uuids: Collection[str]) -> None:
-        busy = {
-            uuid
-            for uuid, owner in (
-                self._driver._get_all_assigned_mediated_devices().items()
-            )
-            if owner != _ours(instance)
-        }
+        busy = self._busy(_ours(instance))
         for device in self._known(uuids):
             uuid = device["uuid"]
             if uuid in busy:
@@ -92,6 +86,17 @@ class Mdevs:
                 device["type"],
                 instance=instance,
             )
+
+    def _busy(self, ours: str) -> set[str]:
+        """Return the mdevs that a server has or another has claimed."""
+        owners = self._driver._get_all_assigned_mediated_devices()
+        claims = self._driver.instance_claimed_mdevs
+        return {uuid for uuid, owner in owners.items() if owner != ours} | {
+            uuid
+            for name, uuids in claims.items()
+            for uuid in uuids
+            if name != ours
+        }
 
     def _known(self, uuids: Collection[str]) -> Iterable[dict[str, Any]]:
         types = self._driver.supported_vgpu_types

@@ -291,7 +291,7 @@ def test_how_nova_aborts_one_that_waits(release: str) -> None:
     abort = _text_of(
         release, MANAGER, "ComputeManager", "live_migration_abort"
     )
-    taken = "(migration, future) = "
+    taken = "migration, future = "
     taken += "self._waiting_live_migrations.pop(instance.uuid)"
     asked = "if future and future.cancel():"
     driver = "self.driver.live_migration_abort(instance)"
