@@ -29,7 +29,7 @@ FLOORS = (
     {"rpc"},
     {"planning"},
     {"scheduler"},
-    {"virt", "notify", "cmd"},
+    {"virt", "notify", "cmd", "tempest"},
 )
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -37,6 +37,7 @@ KNOW = {
     "nova": ("virt", "scheduler", "notify", "cmd"),
     "libvirt": ("virt",),
     "pynvml": ("gpu.nvml",),
+    "tempest": ("tempest",),
 }
 #: A decider is given values: no clock, no configuration, no I/O.
 PURE = ("prediction", "policies")
