@@ -1,5 +1,7 @@
 """What our tests have in common: servers by extra specs, and migrations."""
 
+import re
+import time
 from typing import Any
 
 from tempest import config
@@ -88,7 +90,26 @@ class MigrationTest(LivemigGpuTest):
             made["id"],
         )
         self.addCleanup(clients.servers_client.delete_server, made["id"])
+        self._wait_booted(made["id"])
         return str(made["id"])
+
+    def _wait_booted(self, server_id: str) -> None:
+        pattern = CONF.livemig_gpu.booted_pattern
+        if not (pattern and CONF.compute_feature_enabled.console_output):
+            return
+        limit = time.monotonic() + CONF.compute.build_timeout
+        while not re.search(pattern, self.console(server_id)):
+            self.assertLess(
+                time.monotonic(),
+                limit,
+                "[livemig_gpu] booted_pattern: the console does not show it",
+            )
+            time.sleep(CONF.compute.build_interval)
+
+    def console(self, server_id: str) -> str:
+        """Return what the server has printed."""
+        shown = self.admin_servers_client.get_console_output(server_id)
+        return str(shown["output"])
 
     def _fitting_host(self) -> str:
         listed = self.os_admin.services_client.list_services(
@@ -138,7 +159,6 @@ class MigrationTest(LivemigGpuTest):
         self.assertEqual("ACTIVE", migration.status())
         self.assertNotEqual(migration.source, migration.host())
         event = migration.event()
-        self.assertIsNotNone(event, "the driver added no event")
         self.assertEqual("Success", event.result, event)
 
     def assert_stayed(self, migration: LiveMigration, *words: str) -> None:

@@ -68,9 +68,18 @@ class LiveMigration:
         return max(new, key=lambda each: each["id"], default=None)
 
     def wait_running(self) -> None:
-        """Wait until memory has begun to flow."""
+        """Wait until memory has begun to flow.
+
+        :raises TempestException: it was over before
+        """
 
         def flows() -> bool:
+            if self._over():
+                raise exceptions.TempestException(
+                    f"the migration of {self.server_id} was over before it "
+                    "could be caught: [livemig_gpu] slow_bandwidth_mbps, "
+                    "booted_pattern"
+                )
             path = f"servers/{self.server_id}/migrations"
             _, body = self._clients.servers.get(path)
             under_way = json.loads(body)["migrations"]
@@ -95,36 +104,35 @@ class LiveMigration:
         body = json.dumps({"force_complete": None})
         self._clients.servers.post(self._path() + "/action", body)
 
-    def event(self) -> Event | None:
-        """Return the driver's event of the newest migration, or None."""
-        servers = self._clients.servers
-        listed = servers.list_instance_actions(self.server_id)
-        for action in listed["instanceActions"]:
-            if action["action"] != "live-migration":
-                continue
-            shown = servers.show_instance_action(
-                self.server_id, action["request_id"]
-            )
-            for event in shown["instanceAction"]["events"]:
-                if event["event"] == STEERING:
-                    return Event(event["result"], event.get("details"))
-            return None
-        return None
+    def event(self) -> Event:
+        """Return the driver's event of the newest migration.
+
+        :raises TempestException: there is none
+        """
+        for event in self._events():
+            if event["event"] == STEERING:
+                return Event(event["result"], event.get("details"))
+        raise exceptions.TempestException(
+            f"the live-migration action of {self.server_id} has no event "
+            f"{STEERING}"
+        )
 
     def reasons(self) -> str:
         """Return all details of the newest action's events."""
+        said = [event.get("details") for event in self._events()]
+        return "; ".join(details for details in said if details)
+
+    def _events(self) -> list[Any]:
         servers = self._clients.servers
         listed = servers.list_instance_actions(self.server_id)
-        action = next(
-            each
-            for each in listed["instanceActions"]
-            if each["action"] == "live-migration"
-        )
-        shown = servers.show_instance_action(
-            self.server_id, action["request_id"]
-        )
-        events = shown["instanceAction"]["events"]
-        return "; ".join(e["details"] for e in events if e.get("details"))
+        # The newest first; an abort is an action of its own.
+        for action in listed["instanceActions"]:
+            if action["action"] == "live-migration":
+                shown = servers.show_instance_action(
+                    self.server_id, action["request_id"]
+                )
+                return list(shown["instanceAction"]["events"])
+        return []
 
     def file(self, directories: dict[str, str]) -> Any:
         """Return the driver's record as it lies on the source.

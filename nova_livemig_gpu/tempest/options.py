@@ -52,6 +52,19 @@ Why the filters refuse ``incompatible_host``: part of the code that the
 reason in the server's event begins with.
 """,
     ),
+    cfg.StrOpt(
+        "booted_pattern",
+        default="login:",
+        help="""
+Regular expression that the console of a server shows once it has booted:
+while it boots it has little memory, and its migration is over too soon. Empty:
+do not wait.
+
+Related options:
+
+* ``slow_bandwidth_mbps``
+""",
+    ),
     cfg.IntOpt(
         "slow_bandwidth_mbps",
         default=16,
@@ -60,6 +73,10 @@ reason in the server's event begins with.
 Mbit/s to which migrations are held that the tests want to catch under way:
 so few that the first pass over a server's memory takes at least ten seconds.
 The server is of ``[compute] flavor_ref`` and ``image_ref``.
+
+Related options:
+
+* ``booted_pattern``
 """,
     ),
     cfg.StrOpt(

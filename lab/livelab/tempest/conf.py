@@ -82,7 +82,8 @@ def _features() -> Sections:
             "postcopy": True,
             # Emulated guests on two busy cores
             "max_downtime_ms": 500,
-            "slow_bandwidth_mbps": 16,
+            "slow_bandwidth_mbps": 8,
+            "booted_pattern": "HB t=",
         },
     }
 

@@ -17,7 +17,7 @@ LOCAL: Sections = {
     # For its test of a console
     "serial_console": {"enabled": True},
 }
-REFUSED = "refused"
+REFUSED = "stranger"
 OURS: Sections = {
     "DEFAULT": {"update_resources_interval": 3, "periodic_fuzzy_delay": 1},
     # The host that must be refused tells nothing of its CPU.

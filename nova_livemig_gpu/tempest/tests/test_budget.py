@@ -6,7 +6,9 @@ from tempest.lib import decorators
 from nova_livemig_gpu.tempest import base
 
 CONF = config.CONF
-#: What a busy server's migration cannot do with.
+#: Less than a busy server writes: its migration cannot converge.
+TOO_NARROW_MBPS = 64
+#: What it cannot do with.
 NO_WAY_OUT = {"postcopy": "forbid", "auto_converge": "forbid"}
 
 
@@ -42,7 +44,7 @@ class BudgetTest(base.MigrationTest):
         """A pause that cannot be kept is not made; the numbers are told."""
         flavor = self.flavor(
             max_downtime_ms=10,
-            bandwidth_mbps=CONF.livemig_gpu.slow_bandwidth_mbps,
+            bandwidth_mbps=TOO_NARROW_MBPS,
             timeout_s=CONF.livemig_gpu.migration_timeout_s,
             on_timeout="abort",
             **NO_WAY_OUT,
@@ -67,7 +69,7 @@ class BudgetTest(base.MigrationTest):
     def test_timeout_forces(self) -> None:
         """The server is paused, so that what is left gets across."""
         flavor = self.flavor(
-            bandwidth_mbps=CONF.livemig_gpu.slow_bandwidth_mbps,
+            bandwidth_mbps=TOO_NARROW_MBPS,
             max_downtime_ms=10,
             timeout_s=4,
             on_timeout="force_complete",

@@ -81,8 +81,7 @@ class VgpuTest(base.MigrationTest):
             time.sleep(_POLL_S)
 
     def _shown(self, server_id: str) -> list[str]:
-        text = self.admin_servers_client.get_console_output(server_id)
-        output = text["output"]
+        output = self.console(server_id)
         broken = CONF.livemig_gpu.vgpu_broken_pattern
         if broken:
             self.assertIsNone(re.search(broken, output), output[-2000:])
