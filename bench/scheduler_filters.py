@@ -35,6 +35,7 @@ from nova_livemig_gpu.scheduler import request as requests
 from nova_livemig_gpu.scheduler import server
 from nova_livemig_gpu.scheduler.cost_weigher import MigrationCostWeigher
 from nova_livemig_gpu.scheduler.cpu_filter import CPUCompatibilityFilter
+from nova_livemig_gpu.scheduler.needs import StunNeeds
 from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 from tests import builders_facts as builders
@@ -53,6 +54,7 @@ def facts_of(number: int) -> Any:
         facts,
         kernel=f"6.12.{number % GENERATIONS}",
         migrations_out=number % 3,
+        link_mbps=(10_000, 25_000, 100_000)[number % 3],
     )
 
 
@@ -145,6 +147,8 @@ def stand_in() -> None:
         builders.needs(
             cpu=server.CpuNeeds("Intel", None, source.cpu.features),
             vgpus=(builders.VgpuNeeds(gpu, gpu.types[0]),),
+            stun=StunNeeds(724.0, 1000, 25_000),
+            memory_mib=65_536,
         ),
     )
 

@@ -55,3 +55,17 @@ class UnsupportedRelease(LiveMigrationError):
 class InvalidCurve(LiveMigrationError):
     code = "livemig_gpu.curve.invalid"
     msg_fmt = "Dirty curve: %(field)s is wrong: %(reason)s"
+
+
+class MigrationRefused(LiveMigrationError):
+    """A migration that must not start, and why."""
+
+    code = "livemig_gpu.migration.refused"
+    msg_fmt = "%(reason)s"
+
+
+class InvalidInput(LiveMigrationError):
+    """What a prediction is asked with is wrong."""
+
+    code = "livemig_gpu.prediction.invalid_input"
+    msg_fmt = "%(field)s = %(value)s is wrong: %(right)s"

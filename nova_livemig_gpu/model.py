@@ -19,6 +19,7 @@ SETTING_NAMES = (
     "auto_converge",
     "bandwidth_mbps",
     "goal",
+    "over_budget",
 )
 
 
@@ -38,6 +39,15 @@ class OnTimeout(Enum):
     CONTINUE = "continue"
 
 
+class OverBudget(Enum):
+    """What is done with a migration that is predicted to break its budget,
+    see the option ``over_budget``."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    ALLOW = "allow"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one server's migration may cost; the resolved settings.
@@ -47,6 +57,8 @@ class Budget:
     :ivar postcopy: post-copy may be used
     :ivar auto_converge: the CPUs may be slowed down
     :ivar bandwidth_mbps: most to send in Mbit/s; None: no limit
+    :ivar over_budget: whether the server may go although its device needs
+        longer than ``max_downtime_ms``
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -59,6 +71,7 @@ class Budget:
     auto_converge: bool
     bandwidth_mbps: int | None
     goal: Goal
+    over_budget: OverBudget = OverBudget.REFUSE
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -154,12 +167,46 @@ class DirtyCurve:
 
 
 @dataclass(frozen=True)
+class GuestMemory:
+    """What the first pass finds, in pages.
+
+    :ivar normal_pages: pages that are not zero
+    :ivar zero_pages: a header each is all that is sent of them
+    """
+
+    normal_pages: float
+    zero_pages: float
+    page_size_bytes: int = 4096
+
+    @property
+    def normal_bytes(self) -> float:
+        """All memory that is not zero, the ceiling of the dirty curve."""
+        return self.normal_pages * self.page_size_bytes
+
+
+class Mode(Enum):
+    """How memory is sent."""
+
+    PRECOPY = "precopy"
+    POSTCOPY = "postcopy"
+    HYBRID = "hybrid"
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a migration is expected to cost from some moment on.
 
     :ivar total_s: seconds; None where it does not converge
     :ivar downtime_ms: None where it does not converge
+    :ivar passes: over the memory, the last included; where it does not
+        converge, how many were looked at
     :ivar floor_bytes: least that further passes leave to send
+    :ivar total_p90_s: exceeded once in ten times; None: unknown
+    :ivar downtime_p90_ms: exceeded once in ten times; None: unknown
+    :ivar disk_bytes: of ``sent_bytes``, what is disk
+    :ivar stun: the part of the downtime that is the devices' state
+    :ivar factor: what ``total_s`` was multiplied by, for past errors
+    :ivar offset_ms: what was added to ``downtime_ms``, for past errors
     """
 
     converges: bool
@@ -169,12 +216,20 @@ class Prediction:
     sent_bytes: float
     floor_bytes: float
     why: str
+    mode: Mode = Mode.PRECOPY
+    total_p90_s: float | None = None
+    downtime_p90_ms: float | None = None
+    disk_bytes: float = 0.0
+    stun: "Stun | None" = None
+    factor: float = 1.0
+    offset_ms: float = 0.0
 
 
 class ActionKind(Enum):
     """What a policy can ask for."""
 
     SET_DOWNTIME = "set_downtime"
+    SET_BANDWIDTH = "set_bandwidth"
     START_POSTCOPY = "start_postcopy"
     FORCE_COMPLETE = "force_complete"
     ABORT = "abort"
@@ -182,7 +237,8 @@ class ActionKind(Enum):
 
 @dataclass(frozen=True)
 class Action:
-    """An action and its value, if it takes one (``SET_DOWNTIME``: ms)."""
+    """An action and its value, if it takes one (``SET_DOWNTIME``: ms,
+    ``SET_BANDWIDTH``: MiB/s, libvirt's unit)."""
 
     kind: ActionKind
     value: int | None = None
@@ -210,6 +266,10 @@ class StartPlan:
     :ivar auto_converge: QEMU may slow the CPUs down
     :ivar bandwidth_mib_s: libvirt's unit; 0: no limit
     :ivar max_downtime_ms: first limit; None: leave QEMU's own (300 ms)
+    :ivar channels: connections that memory and device state are sent over
+        side by side; None: as Nova has it
+    :ivar switchover_mib_s: what QEMU is told that the link carries when it
+        stops the guest, libvirt's unit; None: it takes what it measures
     :ivar notes: why a wish of the budget could not be granted
     """
 
@@ -217,6 +277,8 @@ class StartPlan:
     auto_converge: bool
     bandwidth_mib_s: int
     max_downtime_ms: int | None
+    channels: int | None = None
+    switchover_mib_s: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -246,7 +308,8 @@ class Stun:
         for, of all vGPUs; None: unknown
     :ivar basis: where the framebuffer's size came from: "nvml" (in use
         now), "type" (the vGPU type's whole framebuffer, an upper bound),
-        "history" (earlier migrations of this server)
+        "history" (earlier migrations of this server), "given" (by whoever
+        asked)
     """
 
     p50_ms: float
@@ -265,6 +328,11 @@ class Surroundings:
     :ivar staircase: what Nova would do
     :ivar stun: pause that device state is expected to cost; None: unknown,
         or no device
+    :ivar channels: connections that device state can be sent over at both
+        ends; None: one only
+    :ivar no_channels: why not; None: they can, or none are wanted
+    :ivar switchover_mib_s: what the link is believed to carry, MiB/s; None:
+        QEMU or libvirt cannot be told
     :ivar forecast: the whole migration as predicted before its start
     :ivar curve: the dirty curve known before the start
     """
@@ -274,6 +342,9 @@ class Surroundings:
     vfio: bool = False
     staircase: Staircase | None = None
     stun: Stun | None = None
+    channels: int | None = None
+    no_channels: str | None = None
+    switchover_mib_s: int | None = None
     forecast: Prediction | None = None
     curve: DirtyCurve | None = None
 
@@ -287,6 +358,7 @@ class Outcome:
     :ivar downtime_ms: as QEMU measured it; None: unknown. After post-copy it
         leaves out the start at the destination.
     :ivar forced: the server was paused so that the migration ended
+    :ivar vfio_bytes: device state sent, all of it; None: unknown
     """
 
     state: JobState
@@ -298,6 +370,7 @@ class Outcome:
     postcopy: bool = False
     forced: bool = False
     throttle_percent: int | None = None
+    vfio_bytes: int | None = None
 
 
 class VgpuKind(Enum):
@@ -332,9 +405,9 @@ class GpuDevice:
         device its name, "mtty"
     :ivar name: as its driver tells it, "NVIDIA H100 80GB HBM3"
     :ivar kind: None: it has no vGPUs
-    :ivar board: board part number, or PCI and subsystem IDs where NVML
-        does not tell ("10de:2330:10de:16c1"); tells H100 from H200 and an
-        80 GB from a 94 GB board
+    :ivar board: board part number, "692-2G520-0200-000"; only NVML tells
+    :ivar pci_ids: PCI and subsystem IDs, "10de:2330:10de:16c1". Each of the
+        two tells H100 from H200 and an 80 GB from a 94 GB board
     :ivar driver: version of the host driver, "570.158.02"
     :ivar vgpu_manager: version of the vGPU manager
     :ivar ecc: ECC is on
@@ -350,6 +423,7 @@ class GpuDevice:
     name: str
     kind: VgpuKind | None = None
     board: str | None = None
+    pci_ids: str | None = None
     memory_mib: int | None = None
     driver: str | None = None
     vgpu_manager: str | None = None
@@ -372,6 +446,9 @@ class ActiveVgpu:
     :ivar type_id: see :class:`VgpuType`
     :ivar framebuffer_used_bytes: as NVML tells it
     :ivar guest_driver: version of the driver in the guest, once it runs
+    :ivar stun_p90_ms: how long *all* vGPUs of its server are expected to
+        stop it together, exceeded once in ten times (:class:`Stun`), over
+        the link of the host that says so
     """
 
     server: str
@@ -379,6 +456,25 @@ class ActiveVgpu:
     type_id: str
     framebuffer_used_bytes: int | None = None
     guest_driver: str | None = None
+    stun_p90_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class GpuTelemetry:
+    """How busy a GPU is just now. None: it does not tell.
+
+    :ivar pcie_tx_bps: bytes/s that it sends over PCIe
+    :ivar nvlink_tx_kib: KiB sent over all its NVLinks, a counter
+    :ivar licensed: of each vGPU of the server asked about
+    """
+
+    gpu_percent: int | None = None
+    memory_percent: int | None = None
+    pcie_tx_bps: int | None = None
+    pcie_rx_bps: int | None = None
+    nvlink_tx_kib: int | None = None
+    nvlink_rx_kib: int | None = None
+    licensed: tuple[bool | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -432,6 +528,9 @@ class HostFacts:
     :ivar migrations_out: live migrations that leave this host now
     :ivar migrations_in: live migrations that come to this host now
     :ivar link_mbps: speed of the link that they take, 10**6 bit/s
+    :ivar max_downtime_ms: the option's value here, for servers whose flavor
+        and image say nothing
+    :ivar over_budget: the same of that option
     """
 
     version: str
@@ -447,6 +546,8 @@ class HostFacts:
     migrations_out: int | None = None
     migrations_in: int | None = None
     link_mbps: int | None = None
+    max_downtime_ms: int | None = None
+    over_budget: str | None = None
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,11 @@ int options_take(struct options *options, const char *word)
 			       number(word, "rate", &options->rate) ||
 			       number(word, "sweep", &options->sweep) ||
 			       number(word, "threads", &options->threads) ||
+			       number(word, "share", &options->share) ||
+			       number(word, "hot", &options->hot) ||
 			       number(word, "verify", &options->verify) ||
 			       number(word, "period", &options->period) ||
+			       number(word, "tick", &options->tick) ||
 			       number(word, "seconds", &options->seconds) ?
 		       0 :
 		       -1;
@@ -64,6 +67,10 @@ const char *options_fault(const struct options *options)
 		return "ws must be at least 1";
 	if (options->threads < 1 || options->threads > 4)
 		return "threads must be 1 to 4";
+	if (options->share >= 100 || options->hot >= 100)
+		return "share and hot must be less than 100";
+	if ((options->share || options->hot) && options->threads < 2)
+		return "share and hot need two threads";
 	if (!options->period)
 		return "period must be at least 1";
 	return NULL;

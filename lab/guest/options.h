@@ -10,8 +10,11 @@ struct options {
 	unsigned rate;	     /* MiB of pages written per second */
 	unsigned sweep;	     /* MiB of pages verified per second */
 	unsigned threads;    /* 1 to 4 */
+	unsigned share;	     /* % of ws that the first thread has; 0: even */
+	unsigned hot;	     /* % of rate that the first thread has; 0: even */
 	unsigned verify;     /* 0: only write */
 	unsigned period;     /* s; see pattern.h */
+	unsigned tick;	     /* ms between two marks on the console; 0: none */
 	unsigned seconds;    /* end after so long; 0: never */
 	enum kind pattern;
 };

@@ -18,6 +18,27 @@ static void share(size_t total, unsigned parts, unsigned number,
 	*count = total * (number + 1) / parts - *first;
 }
 
+/* How much of a whole the threads before this one have, 0 to 1. */
+static double before(unsigned first_percent, unsigned threads, unsigned number)
+{
+	double first = first_percent / 100.0;
+
+	if (!first_percent || !number)
+		return (double)number / threads;
+	return first + (1 - first) * (number - 1) / (threads - 1);
+}
+
+static void own_part(struct worker *worker, size_t pages,
+		     const struct options *options, unsigned number)
+{
+	size_t first = pages * before(options->share, options->threads, number);
+	size_t end =
+		pages * before(options->share, options->threads, number + 1);
+
+	worker->part.first = first;
+	worker->part.count = end - first;
+}
+
 void worker_make(struct worker *worker, struct memory *memory,
 		 const struct options *options, unsigned number)
 {
@@ -26,10 +47,12 @@ void worker_make(struct worker *worker, struct memory *memory,
 
 	*worker = (struct worker){ .memory = memory,
 				   .verify = options->verify,
-				   .write_rate = options->rate * per_thread,
 				   .sweep_rate = options->sweep * per_thread };
-	share(pages, options->threads, number, &worker->part.first,
-	      &worker->part.count);
+	worker->write_rate =
+		(double)PAGES_PER_MIB * options->rate *
+		(before(options->hot, options->threads, number + 1) -
+		 before(options->hot, options->threads, number));
+	own_part(worker, pages, options, number);
 	share(memory->pages - pages, options->threads, number,
 	      &worker->part.fixed, &worker->part.fixed_count);
 	worker->part.fixed += pages;

@@ -9,9 +9,14 @@ answers that it is unknown; it raises only what is a fault of its own.
 """
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
+from nova_livemig_gpu.model import (
+    ActiveVgpu,
+    Compatibility,
+    GpuDevice,
+    GpuTelemetry,
+)
 
 
 class GpuBackend(abc.ABC):
@@ -36,7 +41,23 @@ class GpuBackend(abc.ABC):
         """
 
     def active(self) -> Sequence[ActiveVgpu] | None:
-        """Return the vGPUs in use; None: this backend cannot know."""
+        """Return the vGPUs in use, without :meth:`guest_drivers`; None: this
+        backend cannot know."""
+        return None
+
+    def guest_drivers(self) -> Mapping[str, str] | None:
+        """Return the version of the vGPU driver in each server that tells
+        it, by UUID; None: unknown for all.
+
+        Apart from :meth:`active`, for it asks each vGPU's metadata: where
+        that hangs, no more than this may be unknown.
+        """
+        return {}
+    def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
+        """Tell how busy a GPU is now; None: this backend cannot know.
+
+        :param server: UUID; whether its vGPUs are licensed is told, too
+        """
         return None
 
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:

@@ -5,19 +5,24 @@ keeps it open keeps the driver from being reset or replaced.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from nova_livemig_gpu.exception import PluginNotMine
-from nova_livemig_gpu.gpu import nvml_metadata, nvml_verdict
+from nova_livemig_gpu.gpu import nvml_metadata, nvml_telemetry, nvml_verdict
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.nvml_ask import Ask, GpuGone
 from nova_livemig_gpu.gpu.nvml_calls import NvmlCalls
 from nova_livemig_gpu.gpu.nvml_gpu import GpuReader
 from nova_livemig_gpu.gpu.once import Once
 from nova_livemig_gpu.gpu.sysfs import Parent, SysfsBackend
-from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
+from nova_livemig_gpu.model import (
+    ActiveVgpu,
+    Compatibility,
+    GpuDevice,
+    GpuTelemetry,
+)
 
 T = TypeVar("T")
 
@@ -98,6 +103,17 @@ class NvmlBackend(GpuBackend):
             return None
         return [each for of_gpu in found for each in of_gpu]
 
+    def guest_drivers(self) -> Mapping[str, str] | None:
+        """Return those that NVML has been told by the guest."""
+        found = self._each_gpu((), GpuReader.guest_drivers)
+        if found is None:
+            return None
+        return {
+            server: driver
+            for of_gpu in found
+            for server, driver in of_gpu.items()
+        }
+
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:
         found = self._each_gpu(
             (), lambda reader, handle: reader.metadata(handle, server)
@@ -105,6 +121,17 @@ class NvmlBackend(GpuBackend):
         every = [each for of_gpu in found or () for each in of_gpu]
         whole = [each for each in every if each is not None]
         return whole if len(whole) == len(every) else ()
+
+    def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
+        with contextlib.suppress(NoNvml, GpuGone), self._open() as session:
+            return nvml_telemetry.read(
+                session.pynvml,
+                session.calls,
+                session.ask,
+                _handle(session, gpu_address),
+                server,
+            )
+        return None
 
     def compatibility(
         self, metadata: bytes, gpu_address: str

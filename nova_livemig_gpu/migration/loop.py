@@ -4,7 +4,8 @@ Every ``poll_interval_ms`` the job is looked at; the sample advances the
 :class:`~nova_livemig_gpu.policies.progress.Progress`; the policy decides;
 the job is told. When the pass is expected to end sooner than the next look,
 the loop looks then, at most every 50 ms, so that what a policy decides at
-the end of a pass happens within a fraction of a second.
+the end of a pass happens within a fraction of a second. A policy with times
+of its own (``Policy.next_look_s``) is asked at those as well.
 
 The loop ends when the job has. Whatever goes wrong in here is raised: the
 driver hands the migration to Nova's own monitor then.
@@ -72,6 +73,14 @@ class Job(abc.ABC):
         """:raises JobRefused:"""
 
     @abc.abstractmethod
+    def set_bandwidth(self, mib_s: int) -> None:
+        """Limit what is sent before a switch to post-copy.
+
+        :param mib_s: MiB/s
+        :raises JobRefused:
+        """
+
+    @abc.abstractmethod
     def start_postcopy(self) -> None:
         """:raises JobRefused:"""
 
@@ -89,6 +98,23 @@ class Job(abc.ABC):
         progress; called with every sample of a running job."""
 
 
+class Watcher:
+    """Is told what the loop sees. Must not raise nor take long."""
+
+    def pass_ended(self, progress: Progress) -> None:
+        """One or several passes have finished since the last look."""
+
+    def switchover_ahead(self, decision: Decision) -> None:
+        """QEMU will be let to stop the guest: called before it is."""
+
+    def switched_over(self) -> None:
+        """The guest runs at the destination."""
+
+
+#: Limits with which QEMU is not meant to stop the guest yet.
+_NO_SWITCHOVER = ("first_limit", "measured")
+
+
 class SteeringLoop:
     """Runs one migration to its end."""
 
@@ -101,8 +127,10 @@ class SteeringLoop:
         clock: Clock,
         poll_s: float,
         server: str,
+        watcher: Watcher | None = None,
     ) -> None:
         """:param server: UUID, for the log"""
+        self._watcher = watcher or Watcher()
         self._server = server
         self._job = job
         self._policy = policy
@@ -117,18 +145,28 @@ class SteeringLoop:
         :returns: the last progress; its sample's state is final
         """
         start = self._clock.now()
-        progress = Progress()
+        mib_s = self._plan.switchover_mib_s
+        progress = Progress(switchover_bps=mib_s and mib_s * float(2**20))
         while True:
             sample = self._job.sample(self._clock.now() - start)
-            progress = progress.advance(sample)
+            before, progress = progress, progress.advance(sample)
             if sample.state in _ENDED:
+                if sample.state is JobState.COMPLETED:
+                    self._watcher.switched_over()
                 return progress
+            if progress.pass_count > before.pass_count:
+                self._watcher.pass_ended(progress)
             if sample.state is JobState.RUNNING:
                 self._record.sample(sample)
                 progress = self._steer(progress)
-            self._clock.sleep(self._wait_s(progress))
+            self._clock.sleep(
+                min(self._wait_s(progress), self._policy_wait_s(progress))
+            )
 
     def _steer(self, progress: Progress) -> Progress:
+        memory = self._policy.remember(progress)
+        if memory is not progress.memory:
+            progress = replace(progress, memory=memory)
         held = progress.elapsed_s < progress.hold_until_s
         if progress.limit_ms is None and not held:
             progress = self._first_limit(progress)
@@ -163,6 +201,8 @@ class SteeringLoop:
             decision.reason,
             instance_uuid=self._server,
         )
+        if _switchover(decision):
+            self._watcher.switchover_ahead(decision)
         try:
             progress = self._carry_out(decision.action, progress)
         except JobRefused as exc:
@@ -172,6 +212,8 @@ class SteeringLoop:
                 raise
             return _after_refusal(decision.action, progress)
         self._record.decided(progress.elapsed_s, decision)
+        if kind is ActionKind.SET_DOWNTIME:
+            progress = replace(progress, limit_code=decision.code)
         return progress
 
     def _carry_out(self, action: Action, progress: Progress) -> Progress:
@@ -180,8 +222,13 @@ class SteeringLoop:
                 assert action.value is not None
                 self._job.set_max_downtime(action.value)
                 return _limited(progress, action.value)
+            case ActionKind.SET_BANDWIDTH:
+                assert action.value is not None
+                self._job.set_bandwidth(action.value)
+                return replace(progress, bandwidth_mib_s=action.value)
             case ActionKind.START_POSTCOPY:
                 self._job.start_postcopy()
+                self._watcher.switched_over()
                 return replace(progress, postcopy=True)
             case ActionKind.FORCE_COMPLETE:
                 self._job.force_complete()
@@ -207,9 +254,28 @@ class SteeringLoop:
             return min(_ENDING_WAIT_S, self._poll_s)
         return min(max(left_s, _LEAST_WAIT_S), self._poll_s)
 
+    def _policy_wait_s(self, progress: Progress) -> float:
+        """Seconds until the policy wants to be asked again."""
+        next_s = self._policy.next_look_s(progress)
+        if next_s is None:
+            return self._poll_s
+        return max(next_s - progress.elapsed_s, _LEAST_WAIT_S)
+
+
+def _switchover(decision: Decision) -> bool:
+    kind = decision.action.kind
+    if kind is ActionKind.SET_DOWNTIME:
+        return decision.code not in _NO_SWITCHOVER
+    return kind is not ActionKind.ABORT
+
 
 def _limited(progress: Progress, limit_ms: int) -> Progress:
-    return replace(progress, limit_ms=limit_ms, limit_pass=progress.pass_count)
+    return replace(
+        progress,
+        limit_ms=limit_ms,
+        limit_pass=progress.pass_count,
+        limit_s=progress.elapsed_s,
+    )
 
 
 def _after_refusal(action: Action, progress: Progress) -> Progress:

@@ -6,8 +6,9 @@ the line through the last two, up to the ceiling (all non-zero memory).
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
-from itertools import pairwise
+from dataclasses import dataclass
 
 from nova_livemig_gpu.exception import InvalidCurve
 from nova_livemig_gpu.model import CurvePoint, DirtyCurve
@@ -75,7 +76,41 @@ def dirty_bytes(curve: DirtyCurve, period_s: float) -> float:
 def _segment(
     points: tuple[CurvePoint, ...], period_s: float
 ) -> tuple[CurvePoint, CurvePoint]:
-    for low, high in pairwise(points):
-        if period_s <= high.period_s:
-            return low, high
-    return points[-2], points[-1]
+    """The two points whose line holds at a period."""
+    n = bisect_left(points, period_s, key=_period_s)
+    n = min(max(n, 1), len(points) - 1)
+    return points[n - 1], points[n]
+
+
+def _period_s(point: CurvePoint) -> float:
+    return point.period_s
+
+
+@dataclass(frozen=True)
+class Line:
+    """f(t) = at_bytes + slope_bps * t down to low_s, or until f is 0."""
+
+    at_bytes: float
+    slope_bps: float
+    low_s: float
+
+
+def line(curve: DirtyCurve, period_s: float) -> Line | None:
+    """The straight piece of f around a period; None: f is clamped there."""
+    points = curve.points
+    if not points:
+        return None
+    if len(points) == 1:
+        (only,) = points
+        slope, at = only.dirty_bytes / only.period_s, 0.0
+        low_s = 0.0
+    else:
+        low, high = _segment(points, period_s)
+        slope = (high.dirty_bytes - low.dirty_bytes) / (
+            high.period_s - low.period_s
+        )
+        at = low.dirty_bytes - slope * low.period_s
+        low_s = 0.0 if low is points[0] else low.period_s
+    if not 0.0 <= at + slope * period_s <= curve.ceiling_bytes:
+        return None
+    return Line(at, slope, low_s)

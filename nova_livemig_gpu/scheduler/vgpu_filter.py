@@ -7,16 +7,22 @@
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts.base import Base
 from nova_livemig_gpu.facts.now import UNKNOWN, Now
-from nova_livemig_gpu.scheduler import vgpu_check
+from nova_livemig_gpu.scheduler import stun_check, vgpu_check
 from nova_livemig_gpu.scheduler.facts_filter import FactsFilter, Judge
-from nova_livemig_gpu.scheduler.needs import ServerNeeds
-from nova_livemig_gpu.scheduler.verdict import NO_VGPU, VGPU_FITS, Verdict
+from nova_livemig_gpu.scheduler.needs import ServerNeeds, StunNeeds
+from nova_livemig_gpu.scheduler.verdict import (
+    NO_VGPU,
+    VGPU_FITS,
+    Verdict,
+    worst,
+)
 from nova_livemig_gpu.scheduler.vgpu_check import Plan
 
 
 class VGPUCompatibilityFilter(FactsFilter):
     """For a live migration of a server with vGPUs: only hosts with a GPU
-    that they can go on with, and room. See :mod:`.vgpu_check`."""
+    that they can go on with, and room, and a link that does not stop the
+    server for too long. See :mod:`.vgpu_check` and :mod:`.stun_check`."""
 
     def judge(self, needs: ServerNeeds, rules: Rules) -> Judge:
         unknown = NO_VGPU if needs.vgpus == () else vgpu_check.NO_FACTS
@@ -33,4 +39,24 @@ class VGPUCompatibilityFilter(FactsFilter):
                 return VGPU_FITS
             return plan.check(view)
 
-        return judge
+        if needs.stun is None:
+            return judge
+        return _with_stun(judge, needs.stun, rules)
+
+
+def _with_stun(judge: Judge, need: StunNeeds, rules: Rules) -> Judge:
+    """Add what the link of a host makes of the stun; hosts share links."""
+    over: dict[int | None, Verdict | None] = {}
+
+    def both(view: Now | None) -> Verdict:
+        verdict = judge(view)
+        link_mbps = None if view is None else view.load.link_mbps
+        try:
+            stun = over[link_mbps]
+        except KeyError:
+            stun = over[link_mbps] = stun_check.check(need, link_mbps)
+        if stun is None:
+            return verdict
+        return worst((verdict, stun), rules) or verdict
+
+    return both

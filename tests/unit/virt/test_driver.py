@@ -36,7 +36,7 @@ def check(driver):
 
 
 def test_a_claim_stays_where_the_verdict_is_live(driver):
-    driver._steering = SimpleNamespace(check_vgpus=lambda *args: None)
+    driver._checks = SimpleNamespace(check_vgpus=lambda *args: None)
     assert check(driver) == "data"
     assert driver.instance_claimed_mdevs["u1"] == ["m1"]
 
@@ -45,7 +45,7 @@ def test_a_refusal_gives_the_claim_back(driver):
     def refuse(instance, data):
         raise exception.MigrationPreCheckError(reason="not live")
 
-    driver._steering = SimpleNamespace(check_vgpus=refuse)
+    driver._checks = SimpleNamespace(check_vgpus=refuse)
     with pytest.raises(exception.MigrationPreCheckError):
         check(driver)
     assert driver.instance_claimed_mdevs == {"other": ["m2"]}
@@ -53,7 +53,7 @@ def test_a_refusal_gives_the_claim_back(driver):
 
 def test_stats_are_added_to_those_of_nova(monkeypatch):
     own = object.__new__(LibvirtDriver)
-    own._steering = SimpleNamespace(stats=lambda: {"livemig_gpu": "1"})
+    own._publisher = SimpleNamespace(stats=lambda: {"livemig_gpu": "1"})
     for theirs in ({}, {"stats": {"uptime": "3 days"}}):
         monkeypatch.setattr(
             libvirt_driver.LibvirtDriver,
@@ -72,7 +72,7 @@ def test_traits_of_others_stay():
         update_traits=lambda node, traits: told.append((node, traits)),
     )
     own = object.__new__(LibvirtDriver)
-    own._steering = SimpleNamespace(traits=lambda old: {*old, "CUSTOM_X"})
+    own._publisher = SimpleNamespace(traits=lambda old: {*old, "CUSTOM_X"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             libvirt_driver.LibvirtDriver,

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The predictions for one cell, from what is known before its start."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from livelab.predicting.experience import Experience
+from nova_livemig_gpu.model import DirtyCurve, GuestMemory, Prediction
+from nova_livemig_gpu.prediction import constant, merge
+from nova_livemig_gpu.prediction.forecast import (
+    Rule,
+    Transport,
+    Wanted,
+    Workload,
+    forecast,
+)
+from nova_livemig_gpu.prediction.merge import Observed
+
+PAGE = 4096
+#: Where nothing was migrated yet: what a link of this rate carries.
+PAYLOAD = 0.95
+MODELS = ("ours", "passes", "constant rate")
+
+
+def memory(before: Mapping[str, Any], known: Experience) -> GuestMemory:
+    """Its non-zero pages: as of its last migration; else its resident
+    memory, less what was not the guest's in earlier migrations."""
+    total = before["total_bytes"]
+    normal = known.normal_bytes
+    if normal is None and before["rss_bytes"]:
+        normal = before["rss_bytes"] - (known.other_rss_bytes or 0)
+    normal = min(max(normal or total, PAGE), total)
+    return GuestMemory(normal / PAGE, (total - normal) / PAGE, PAGE)
+
+
+def transport(link_mbps: int, known: Experience) -> Transport:
+    """The link as it was, or as its rate says."""
+    rate = known.bandwidth_bps or link_mbps * 1e6 / 8 * PAYLOAD
+    return Transport(
+        bandwidth_bps=rate,
+        setup_s=known.setup_s or 0.0,
+        overhead_ms=max(known.excess_ms or 0.0, 0.0),
+    )
+
+
+def observed(before: Mapping[str, Any]) -> list[Observed]:
+    """The measured points."""
+    return [Observed(**point) for point in before["observed"]]
+
+
+def predict(
+    before: Mapping[str, Any],
+    known: Experience,
+    link_mbps: int,
+    limit_ms: int,
+) -> dict[str, dict[str, Any]]:
+    """Predictions by the name of their model."""
+    guest = memory(before, known)
+    curve = merge.merge(observed(before), guest.normal_bytes)
+    flat = constant.flat(curve) if curve else None
+    way = transport(link_mbps, known)
+    return {
+        "ours": _one(guest, curve, way, limit_ms, Rule.QEMU),
+        "passes": _one(guest, curve, way, limit_ms, Rule.PASSES),
+        "constant rate": _one(guest, flat, way, limit_ms, Rule.PASSES),
+    }
+
+
+def _one(
+    guest: GuestMemory,
+    curve: DirtyCurve | None,
+    way: Transport,
+    limit_ms: int,
+    rule: Rule,
+) -> dict[str, Any]:
+    found: Prediction = forecast(
+        Workload(guest, curve), way, Wanted(float(limit_ms), rule=rule)
+    )
+    return {
+        key: value
+        for key, value in asdict(found).items()
+        if key in ("converges", "total_s", "downtime_ms", "passes")
+        or key in ("sent_bytes", "floor_bytes", "why")
+    }

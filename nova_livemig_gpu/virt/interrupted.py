@@ -1,0 +1,66 @@
+"""Finishes what a nova-compute that died has left."""
+
+from typing import Any
+
+import nova.conf
+from oslo_log import log as logging
+
+from nova_livemig_gpu.migration.record import Records
+from nova_livemig_gpu.model import JobState, Outcome
+from nova_livemig_gpu.virt import errors, report
+from nova_livemig_gpu.virt.service import Service
+
+LOG = logging.getLogger(__name__)
+CONF = nova.conf.CONF
+
+_INTERRUPTED = "nova-compute on the source stopped while it was running"
+
+
+class Interrupted:
+    """Closes the records of one driver that have no outcome."""
+
+    def __init__(self, service: Service) -> None:
+        self._driver = service.driver
+        self._options = service.options
+
+    def close(self) -> None:
+        """Finish what a nova-compute that died has left. Never raises.
+
+        Nova itself resets the servers (``_reset_live_migration`` in
+        nova/compute/manager.py); this tells why.
+        """
+        try:
+            options = self._options.read()
+            records = Records(options.state_dir, options.max_records)
+            for found in records.unfinished():
+                if found.get("source") == CONF.host:
+                    self._close(records, found)
+        except Exception:
+            LOG.exception("Interrupted migrations were not closed")
+
+    def _close(self, records: Records, found: dict[str, Any]) -> None:
+        try:
+            reason = f"{_INTERRUPTED}; {self._whereabouts(found)}"
+            report.interrupted(found, reason)
+            records.finish(found, Outcome(JobState.FAILED, reason=reason))
+        except Exception:
+            LOG.exception("An interrupted migration was not closed")
+
+    def _whereabouts(self, found: dict[str, Any]) -> str:
+        """Say where a server is, for Nova may not know."""
+        try:
+            connection = self._driver._host.get_connection()
+            domain = connection.lookupByUUIDString(found["server"])
+            if errors.left_by_postcopy(domain.state()):
+                return (
+                    "it was in post-copy: the server runs on "
+                    f"{found.get('destination')}"
+                )
+        except Exception as exc:
+            if not errors.domain_gone(exc):
+                return f"where the server is now is not known: {exc}"
+            return (
+                f"the server is not on {CONF.host} any more: look for it on "
+                f"{found.get('destination')}"
+            )
+        return f"the server is on {CONF.host}"

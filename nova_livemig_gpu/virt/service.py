@@ -1,0 +1,59 @@
+"""What the parts of one driver share."""
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import nova.conf
+from nova import version as nova_version
+from oslo_log import log as logging
+
+from nova_livemig_gpu import conf, exception
+from nova_livemig_gpu.conf.reader import Reader
+from nova_livemig_gpu.gpu import loader as gpu_loader
+from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.virt import releases
+
+LOG = logging.getLogger(__name__)
+CONF = nova.conf.CONF
+
+
+@dataclass(frozen=True)
+class Service:
+    """One nova-compute.
+
+    :ivar driver: ours
+    :ivar options: as they stand in the files now
+    :ivar gpus: what there is on this host
+    :ivar release: None: a Nova that we do not know, which is left alone
+    """
+
+    driver: Any
+    options: Reader
+    gpus: GpuBackend
+    release: releases.Release | None
+
+
+def make(driver: Any) -> Service:
+    """:raises InvalidOption: an option is wrong; the service must stop"""
+    conf.register_opts(CONF)
+    options = Reader(CONF)
+    gpus = gpu_loader.load(options.read().gpu_call_timeout_s)
+    return Service(driver, options, gpus, find_release())
+
+
+def find_release() -> releases.Release | None:
+    """Return the adapter of the Nova that runs; None: there is none."""
+    try:
+        return releases.find(nova_version.version_string())
+    except exception.UnsupportedRelease as exc:
+        LOG.error("%s. Live migrations are left to Nova.", exc)
+        return None
+
+
+def own_version() -> str:
+    """Version of this package."""
+    try:
+        return version("nova-livemig-gpu")
+    except PackageNotFoundError:
+        return "unknown"
