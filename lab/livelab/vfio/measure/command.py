@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import libvirt
 
@@ -21,7 +22,9 @@ from livelab.vfio import table
 from livelab.vfio.lab import VfioLab
 from livelab.vfio.measure import cells, report, runs
 from livelab.vfio.measure.cells import Cell, Turn
-from livelab.vfio.measure.moving import Moving
+
+if TYPE_CHECKING:
+    from livelab.vfio.measure.moving import Moving
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -67,9 +70,13 @@ class _Measuring:
         self.end = time.monotonic() + (arguments.seconds or float("inf"))
 
     def run(self) -> None:
+        # Here: it takes Nova's libvirt driver, which takes its time.
+        from livelab.vfio.measure.moving import Moving
+
+        self.moving = Moving
         for machine in self.lab.machines:
             machine.shape(cells.RATE_MBIT)
-        empty = Moving(self.lab, "measure-empty", cells.EMPTY)
+        empty = self.moving(self.lab, "measure-empty", cells.EMPTY)
         try:
             empty.start()
             for cell in cells.CELLS:
@@ -80,12 +87,12 @@ class _Measuring:
             for machine in self.lab.machines:
                 machine.shape(None)
 
-    def _cell(self, cell: Cell, empty: Moving) -> None:
+    def _cell(self, cell: Cell, empty: "Moving") -> None:
         done = [each.key for each in runs.load(self.file) if not each.empty]
         left = list(cells.turns(cell, self.rounds, done))
         if not left or time.monotonic() > self.end:
             return
-        moving = Moving(self.lab, "measure", cell)
+        moving = self.moving(self.lab, "measure", cell)
         try:
             moving.start()
             for turn in left:
@@ -97,7 +104,7 @@ class _Measuring:
         finally:
             moving.stop()
 
-    def _go(self, moving: Moving, turn: Turn, empty: bool) -> None:
+    def _go(self, moving: "Moving", turn: Turn, empty: bool) -> None:
         found = moving.go(turn, empty=empty)
         runs.add(self.file, found)
         what = "empty device" if empty else f"{turn.cell.name}, {turn.policy}"
