@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lab/vfio: up, down, status, shell, module, check."""
+"""lab/vfio: up, down, status, shell, module, check, measure."""
 
 import argparse
 import sys
@@ -14,6 +14,7 @@ from livelab.errors import LabError
 from livelab.vfio import check
 from livelab.vfio.lab import DEVICES, VfioLab
 from livelab.vfio.machine import MACHINE1, MEMORY_MIB, Machine
+from livelab.vfio.measure import command as measuring
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "check", help="Nova moves servers with a vGPU: stock and plugin"
     )
     check.add(one)
+    one = commands.add_parser(
+        "measure", help="pauses with test vGPUs: stock's schedules and ours"
+    )
+    measuring.add(one)
     one = commands.add_parser("shell", help="a command in a machine")
     one.add_argument("machine", nargs="?", default=MACHINE1.name)
     one.add_argument("command", nargs=argparse.REMAINDER)

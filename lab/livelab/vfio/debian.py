@@ -54,13 +54,22 @@ def mirror() -> str:
             "Created-By: Packages",
         ]
     )
-    for line in shown.stdout.splitlines():
+    found = pick(shown.stdout)
+    if found is None:
+        raise LabError(
+            "no Debian mirror among apt's sources, or apt-get update never ran"
+        )
+    return found
+
+
+def pick(targets: str) -> str | None:
+    """The first of apt's index targets that is Debian, and not a part of it
+    such as backports. Lines are URI, origin, label."""
+    for line in targets.splitlines():
         uri, _, whose = line.partition(" ")
         if whose == "Debian Debian":
             return uri
-    raise LabError(
-        "no Debian mirror among apt's sources, or apt-get update never ran"
-    )
+    return None
 
 
 def _apt_options() -> list[str]:

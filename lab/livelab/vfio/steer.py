@@ -32,12 +32,16 @@ POLL_S = 0.25
 
 @dataclass(frozen=True)
 class Steered:
-    """How it went; stats are QEMU's final ones, error libvirt's."""
+    """How it went; stats are QEMU's final ones, error libvirt's.
+
+    unused is the device that no guest has any more, and in which machine.
+    """
 
     end: Progress
     record: Record
     stats: dict[str, Any] | None
     error: str | None
+    unused: tuple[Machine, str] | None = None
 
     @property
     def codes(self) -> list[str]:
@@ -51,11 +55,13 @@ def move(
     target: Machine,
     policy: Policy,
     flags: int = 0,
+    *,
+    keep: bool = False,
 ) -> Steered:
     """Migrate a guest, with a new device at the target.
 
-    Its device at the source is removed when it has left. Needs
-    events.running(). Raises LabError.
+    The device that is not in use any more is removed, unless it is to be
+    kept for a look. Needs events.running(). Raises LabError.
     """
     device = guest.prepare(target)
     connection = source.connect()
@@ -67,8 +73,10 @@ def move(
     stats = _wait_for(completed)
     completed.close()
     connection.close()
-    _change_device(guest, source, target, device, started.error)
-    return Steered(end, record, stats, started.error)
+    unused = _change_device(guest, source, target, device, started.error)
+    if unused is not None and not keep:
+        mdev.remove(*unused)
+    return Steered(end, record, stats, started.error, unused)
 
 
 class _Operation:
@@ -141,12 +149,11 @@ def _change_device(
     target: Machine,
     device: str | None,
     error: str | None,
-) -> None:
-    """The one that is not in use any more goes."""
+) -> tuple[Machine, str] | None:
+    """The device that is not in use any more."""
     if device is None or guest.device is None:
-        return
-    if error is None:
-        mdev.remove(source, guest.device)
-        guest.device = device
-    else:
-        mdev.remove(target, device)
+        return None
+    if error is not None:
+        return target, device
+    left, guest.device = guest.device, device
+    return source, left
