@@ -26,6 +26,8 @@ from livelab.vfio import contents
 
 # The hosts' links: slow enough that a migration takes its time
 RATE_MBIT = 400
+# What both machines of VFIO hosts can take
+VFIO_GIB = 2
 
 
 def up(
@@ -41,9 +43,11 @@ def up(
 
     Raises LabError with the service that failed and its last words.
     """
-    preflight.check()
     site = site or Site()
-    hypervisors.choose(site, hosts or hypervisors.of(site).kind)
+    kind = hosts or hypervisors.of(site).kind
+    up_already = site.controller.alive()
+    preflight.check(VFIO_GIB if kind == "vfio" and not up_already else 0)
+    hypervisors.choose(site, kind)
     with Stages() as stages:
         _Up(site, stages).run(wanted or Mode(), rate_mbit)
         stages.total("The cloud is up")

@@ -7,10 +7,9 @@ ends in ERROR, which is shown; all else must work.
 """
 
 import argparse
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from rich.console import Console
 
 from livelab import events
 from livelab.cloud import computes, hypervisors
@@ -24,6 +23,7 @@ from livelab.vfio.lab import VfioLab
 from livelab.vfio.machine import Machine
 
 CREATE_S = 240
+BOOT_S = 120
 MIGRATE_S = 300
 
 
@@ -76,15 +76,16 @@ class Check:
     def case(self, case: Case) -> Iterator[Leg]:
         """There, and if that works, back. Raises LabError."""
         permit = {"live_migration_permit_post_copy": case.postcopy}
-        computes.configure(case.driver, {"libvirt": permit})
         for machine in self.lab.machines:
             mdev.clean(machine)
+        computes.configure(case.driver, {"libvirt": permit})
         image = contents.image(self.client.rest, contents.QUIET)
         name = f"check-{case.driver}-{int(case.postcopy)}"
         server = self.client.server_create(
             name, "v64", image, timeout=CREATE_S
         )
         try:
+            self._wait_boot(server.id)
             for _ in range(2):
                 leg = self._leg(case, server.id)
                 yield leg
@@ -120,6 +121,13 @@ class Check:
             told=self._told(after),
         )
 
+    def _wait_boot(self, server_id: str) -> None:
+        limit = time.monotonic() + BOOT_S
+        while "R" not in self.client.console_log(server_id):
+            if time.monotonic() > limit:
+                raise LabError(f"server {server_id}: not booted in {BOOT_S} s")
+            time.sleep(0.5)
+
     def _told(self, server: Server) -> str:
         """What the server's owner can read of a failure."""
         said = [server.fault] if server.fault else []
@@ -139,7 +147,14 @@ class Check:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The command's words."""
-    parser.add_argument("--driver", choices=DRIVERS, action="append")
+    parser.add_argument(
+        "--driver", choices=DRIVERS, action="append", help="default: both"
+    )
+    parser.add_argument(
+        "--postcopy",
+        action="store_true",
+        help="only where nova.conf permits it",
+    )
     parser.set_defaults(run=run)
 
 
@@ -150,12 +165,12 @@ def run(arguments: argparse.Namespace) -> int:
         found := hypervisors.of(client.site), hypervisors.VfioHypervisors
     ):
         raise LabError("needs VFIO hosts; start with lab/up --hosts vfio")
-    console = Console(highlight=False)
+    console = table.console()
     check = Check(client, found.lab)
     legs: list[Leg] = []
     with events.running():
         for driver in arguments.driver or DRIVERS:
-            for postcopy in (False, True):
+            for postcopy in (True,) if arguments.postcopy else (False, True):
                 for leg in check.case(Case(driver, postcopy)):
                     legs.append(leg)
                     console.print(table.line(leg))

@@ -63,6 +63,8 @@ def _lab() -> VfioLab:
 def _up(arguments: argparse.Namespace) -> int:
     preflight.check_root()
     lab = _lab()
+    if not lab.machines[0].daemon.running():
+        preflight.check_memory(2 * arguments.memory_mib // 1024 + 1)
     with Stages() as stages:
         stages.run("hosts", lab.network.up)
         with stages.stage("image"):

@@ -53,18 +53,40 @@ def clean(machine: Machine) -> list[str]:
     """Remove the devices that no domain has; their UUIDs.
 
     A device stays where it is after a migration to it has failed, and takes
-    no second one: it is still half way into the first.
+    no second one: it is still half way into the first. libvirt is asked, so
+    that it does not believe in them a while longer.
     """
     connection = machine.connect()
     try:
-        used = set()
-        for domain in connection.listAllDomains():
-            tree = ElementTree.fromstring(domain.XMLDesc())
-            for source in tree.iterfind(".//hostdev/source/address[@uuid]"):
-                used.add(source.attrib["uuid"])
-        unused = [each for each in all_of(machine) if each not in used]
+        used = _used(connection)
+        for node in connection.listAllDevices(
+            libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_MDEV
+        ):
+            if _uuid(node) in used:
+                continue
+            if node.isActive():
+                node.destroy()
+            if node.isPersistent():
+                node.undefine()
     finally:
         connection.close()
+    unused = [each for each in all_of(machine) if each not in used]
     for device in unused:
         remove(machine, device)
     return unused
+
+
+def _used(connection: libvirt.virConnect) -> set[str]:
+    sources = ".//hostdev/source/address[@uuid]"
+    return {
+        source.attrib["uuid"]
+        for domain in connection.listAllDomains()
+        for source in ElementTree.fromstring(domain.XMLDesc()).iterfind(
+            sources
+        )
+    }
+
+
+def _uuid(node: libvirt.virNodeDevice) -> str | None:
+    tree = ElementTree.fromstring(node.XMLDesc())
+    return tree.findtext("./capability/uuid")

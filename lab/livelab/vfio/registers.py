@@ -4,7 +4,7 @@
 The sample is a serial port: a scratch register and, where the port is set
 to loop back, what was written waits in its queue. Both are part of the
 state that migrates. QEMU's monitor reaches the ports where the guest's BIOS
-has put them.
+has put them, which it must have done.
 """
 
 import json
@@ -45,7 +45,10 @@ def _base(domain: libvirt.virDomain) -> int:
     for bus in json.loads(said)["return"]:
         for device in _devices(bus["devices"]):
             if device["id"].get("vendor") == VENDOR:
-                return int(device["regions"][0]["address"])
+                base = int(device["regions"][0]["address"])
+                if base > 0:
+                    return base
+                raise LabError(f"{domain.name()}: its BIOS has not run yet")
     raise LabError(f"{domain.name()}: no mtty in it")
 
 

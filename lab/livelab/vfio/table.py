@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,25 +13,32 @@ if TYPE_CHECKING:
 
 HEADINGS = (
     "driver",
-    "post-copy permitted",
+    "post-copy",
     "way",
     "migration",
     "server",
     "device state",
-    "seconds",
+    "total",
     "downtime",
-    "device data",
-    "the owner is told",
 )
+WIDTH = 110
+
+
+def console() -> Console:
+    """Wide enough for the table where there is no terminal."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(width=WIDTH)
 
 
 def line(leg: "Leg") -> str:
     """One migration on one line, as soon as it is over."""
     permitted = "permitted" if leg.case.postcopy else "not permitted"
-    return (
+    said = (
         f"{_mark(leg)} {leg.case.driver}, post-copy {permitted}, {leg.way}: "
-        f"{leg.migration} in {leg.seconds:.0f} s, server {leg.server}"
+        f"{leg.migration} in {leg.seconds:.0f} s, server {leg.server}, device "
+        f"state {leg.wrong or 'intact'}"
     )
+    return said if leg.good else f"{said}; told: {escape(leg.told)}"
 
 
 def make(legs: Sequence["Leg"]) -> Table:
@@ -41,28 +49,22 @@ def make(legs: Sequence["Leg"]) -> Table:
     for leg in legs:
         table.add_row(
             f"{_mark(leg)} {leg.case.driver}",
-            "yes" if leg.case.postcopy else "no",
+            "permitted" if leg.case.postcopy else "no",
             leg.way,
             leg.migration,
             leg.server,
             _state(leg),
-            f"{leg.seconds:.0f}",
-            _figure(leg.downtime_ms, "ms"),
-            _figure(leg.device_bytes, "B"),
-            "" if leg.good else escape(leg.told),
+            f"{leg.seconds:.0f} s",
+            "-" if leg.downtime_ms is None else f"{leg.downtime_ms} ms",
         )
     return table
 
 
 def _state(leg: "Leg") -> str:
     if leg.wrong is not None:
-        return f"[red]LOST[/] {escape(leg.wrong)}"
+        return "[red]LOST[/]"
     where = "intact" if leg.moved else "intact at the source"
     return f"{where}, new device" if leg.new_device else where
-
-
-def _figure(value: int | None, unit: str) -> str:
-    return "-" if value is None else f"{value} {unit}"
 
 
 def _mark(leg: "Leg") -> str:
