@@ -26,7 +26,7 @@ def at_source(host: Any, instance: Any) -> str:
     """
     try:
         domain = host.get_guest(instance)._domain
-        state = _STATES.get(domain.state()[0], "in an unknown state")
+        state = _STATES.get(domain.info()[0], "in an unknown state")
         found = devices.kinds(devices.vfio_devices(domain.XMLDesc(0)))
         text = f"{state} with {found or 'no VFIO device'}"
     except Exception as exc:
