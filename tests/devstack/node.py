@@ -10,6 +10,9 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 HARNESS = Path(__file__).with_name("harness.sh")
 CONTROLLER = "key,rabbit,mysql,n-api,n-cond,n-super-cond,n-sch,placement-api"
+ALL = f"{CONTROLLER},n-cpu"
+#: The steps of stack.sh.
+STACK = ("conf", "install", "post-config", "merge", "start", "extra")
 TOOLS = ("venv/bin/pip", "requirements/.venv/bin/edit-constraints")
 RECORDER = '#!/bin/sh\necho "$(basename "$0") $*" >>{calls}\n'
 

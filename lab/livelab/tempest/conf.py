@@ -71,6 +71,7 @@ def _features() -> Sections:
             "live_migration": True,
             "block_migration_for_live_migration": True,
             "serial_console": True,
+            "scheduler_enabled_filters": "DifferentHostFilter",
             "vnc_console": False,
             "nova_policy_roles": ROLES,
         },

@@ -17,6 +17,13 @@ LOCAL: Sections = {
     # For its test of a console
     "serial_console": {"enabled": True},
 }
+# One of Tempest's tests wants it; in DevStack's list it is, too.
+DIFFERENT = "DifferentHostFilter"
+STOCK_FILTERS: Sections = {
+    "filter_scheduler": {
+        "enabled_filters": f"ComputeFilter,ImagePropertiesFilter,{DIFFERENT}"
+    }
+}
 REFUSED = "stranger"
 OURS: Sections = {
     "DEFAULT": {"update_resources_interval": 3, "periodic_fuzzy_delay": 1},
@@ -28,8 +35,14 @@ OURS: Sections = {
 def theirs(name: str) -> Mode:
     """For Tempest's tests: "stock" or "plugin", the latter with filters."""
     if name == "stock":
-        return Mode("stock", LOCAL)
-    return Mode("plugin", LOCAL, CONTROLLER)
+        return Mode("stock", LOCAL, STOCK_FILTERS)
+    return Mode("plugin", LOCAL, _filters())
+
+
+def _filters() -> Sections:
+    ours = CONTROLLER["filter_scheduler"]["enabled_filters"]
+    enabled = {"enabled_filters": f"{ours},{DIFFERENT}"}
+    return merge(CONTROLLER, {"filter_scheduler": enabled})
 
 
 def ours() -> Mode:
