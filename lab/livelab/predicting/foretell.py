@@ -23,13 +23,12 @@ PAYLOAD = 0.95
 MODELS = ("ours", "passes", "constant rate")
 
 
-def memory(before: Mapping[str, Any], known: Experience) -> GuestMemory:
+def memory(total: int, rss: int | None, known: Experience) -> GuestMemory:
     """Its non-zero pages: as of its last migration; else its resident
     memory, less what was not the guest's in earlier migrations."""
-    total = before["total_bytes"]
     normal = known.normal_bytes
-    if normal is None and before["rss_bytes"]:
-        normal = before["rss_bytes"] - (known.other_rss_bytes or 0)
+    if normal is None and rss:
+        normal = rss - (known.other_rss_bytes or 0)
     normal = min(max(normal or total, PAGE), total)
     return GuestMemory(normal / PAGE, (total - normal) / PAGE, PAGE)
 
@@ -41,6 +40,16 @@ def transport(link_mbps: int, known: Experience) -> Transport:
         bandwidth_bps=rate,
         setup_s=known.setup_s or 0.0,
         overhead_ms=max(known.excess_ms or 0.0, 0.0),
+    )
+
+
+def first_pass_s(
+    total: int, rss: int | None, link_mbps: int, known: Experience
+) -> float:
+    """How long the first pass will take."""
+    return (
+        memory(total, rss, known).normal_bytes
+        / transport(link_mbps, known).bandwidth_bps
     )
 
 
@@ -56,7 +65,7 @@ def predict(
     limit_ms: int,
 ) -> dict[str, dict[str, Any]]:
     """Predictions by the name of their model."""
-    guest = memory(before, known)
+    guest = memory(before["total_bytes"], before["rss_bytes"], known)
     curve = merge.merge(observed(before), guest.normal_bytes)
     flat = constant.flat(curve) if curve else None
     way = transport(link_mbps, known)

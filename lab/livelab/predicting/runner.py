@@ -92,8 +92,8 @@ class Runner:
         guest = self._ready(cell, say)
         self._shape(cell.link_mbps)
         say("measuring the dirty curve")
-        before = self._measure(guest)
         known = experience.learn(self._results.all, cell.link_mbps, guest.tag)
+        before = self._measure(guest, cell, known)
         policy = journey.policy_for(
             cell.budget_ms, 0, Surroundings(overhead_ms=OVERHEAD_MS)
         )
@@ -144,19 +144,28 @@ class Runner:
         for libvirtd in self._hosts:
             libvirtd.host.shape(mbps)
 
-    def _measure(self, guest: Guest) -> dict[str, Any]:
+    def _measure(
+        self, guest: Guest, cell: Cell, known: experience.Experience
+    ) -> dict[str, Any]:
         connection = libvirt.open(guest.source.socket_uri)
         try:
             domain = connection.lookupByName(guest.plain.name)
             total = domain.maxMemory() * 1024
             rss_kib = domain.memoryStats().get("rss")
+            rss = rss_kib * 1024 if rss_kib else None
             gauge: dirtyrate.Gauge = (
                 dirtyrate.MonitorGauge(domain)
                 if self._gauge == "monitor"
                 else dirtyrate.LibvirtGauge(domain, connection)
             )
             begin = time.monotonic()
-            points = dirtyrate.measure(domain, gauge, self._seconds, total)
+            points = dirtyrate.measure(
+                domain,
+                gauge,
+                self._seconds,
+                total,
+                foretell.first_pass_s(total, rss, cell.link_mbps, known),
+            )
             spent_s = time.monotonic() - begin
         except libvirt.libvirtError as exc:
             raise LabError(f"{guest.plain.name}: {exc}") from exc
@@ -164,7 +173,7 @@ class Runner:
             connection.close()
         return {
             "total_bytes": total,
-            "rss_bytes": rss_kib * 1024 if rss_kib else None,
+            "rss_bytes": rss,
             "observed": [asdict(point) for point in points],
             "measured_s": round(spent_s, 2),
         }
