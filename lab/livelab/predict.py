@@ -137,6 +137,7 @@ def _run(
                 )
                 bar.console.print(report.line(result))
                 bar.advance(task)
+            runner.settle()
         finally:
             runner.close()
 
