@@ -192,6 +192,8 @@ class Prediction:
     :ivar downtime_p90_ms: exceeded once in ten times; None: unknown
     :ivar disk_bytes: of ``sent_bytes``, what is disk
     :ivar stun: the part of the downtime that is the devices' state
+    :ivar factor: what ``total_s`` was multiplied by, for past errors
+    :ivar offset_ms: what was added to ``downtime_ms``, for past errors
     """
 
     converges: bool
@@ -206,6 +208,8 @@ class Prediction:
     downtime_p90_ms: float | None = None
     disk_bytes: float = 0.0
     stun: "Stun | None" = None
+    factor: float = 1.0
+    offset_ms: float = 0.0
 
 
 class ActionKind(Enum):

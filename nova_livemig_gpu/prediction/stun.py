@@ -26,8 +26,8 @@ and the excesses add as squares. A negative value is given as 0.
 
 Missing data: a framebuffer that is unknown leaves the stun unknown.
 
-Example: the V100 rows of FACTS but the one of 8 GB: 8 GB -> P50 11.5 s,
-P90 13.0 s (published: 12 s).
+Example: learnt from the V100 rows but the one of 8 GB: 8 GB -> P50 11.0 s,
+P90 12.4 s (published: 12 s).
 """
 
 import math
