@@ -122,12 +122,11 @@ class Progress:
         share = 1.0
         if handled > 0:
             share = (left - self._fits_bytes()) / handled
-        end_s = last.t_s + (now.t_s - last.t_s) * min(max(share, 0.0), 1.0)
+        share = min(max(share, 0.0), 1.0)
+        end_s = last.t_s + (now.t_s - last.t_s) * share
         sent_before = last.processed_bytes or 0
         sent_now = now.processed_bytes or 0
-        end_bytes = round(
-            sent_before + (sent_now - sent_before) * min(max(share, 0.0), 1.0)
-        )
+        end_bytes = round(sent_before + (sent_now - sent_before) * share)
         dirtied = max(after - left + handled, 0)
         if not _has_pages(last, now):
             dirtied = max(dirtied, after)
@@ -138,6 +137,7 @@ class Progress:
             sent_bytes=max(end_bytes - self.pass_start_bytes, 0),
             dirtied_bytes=dirtied,
             merged=(now.iteration or 0) - (last.iteration or 0) > 1,
+            unsent_bytes=max(round(left - handled * share), 0),
         )
         return replace(
             self._with_best(done),
