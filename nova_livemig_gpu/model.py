@@ -290,7 +290,8 @@ class Stun:
         for, of all vGPUs; None: unknown
     :ivar basis: where the framebuffer's size came from: "nvml" (in use
         now), "type" (the vGPU type's whole framebuffer, an upper bound),
-        "history" (earlier migrations of this server)
+        "history" (earlier migrations of this server), "given" (by whoever
+        asked)
     """
 
     p50_ms: float

@@ -9,12 +9,19 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 
-from nova_livemig_gpu.conf import exact, loop, paths, scheduler, servers
+from nova_livemig_gpu.conf import (
+    exact,
+    history,
+    loop,
+    paths,
+    scheduler,
+    servers,
+)
 from nova_livemig_gpu.conf.options import Options, load
 
 GROUP = "livemig_gpu"
 
-_MODULES = (servers, loop, paths, scheduler, exact)
+_MODULES = (servers, loop, paths, history, scheduler, exact)
 
 __all__ = ["GROUP", "Options", "list_opts", "load", "register_opts"]
 

@@ -31,6 +31,7 @@ class Options:
     hooks: tuple[str, ...]
     state_dir: str
     max_records: int
+    max_history: int
     audit_log: str
     unknown_compatibility: str
     exact_check_timeout_s: int

@@ -26,6 +26,7 @@ WRONG = {
     "poll_interval_ms": ("10", "50"),
     "switchover_overhead_ms": ("60001", "60000"),
     "max_records": ("0", "1"),
+    "max_history": ("9", "10"),
     "state_dir": ("$no_such_option/x", "no_such_option"),
     "audit_log": ("$no_such_option/x", "no_such_option"),
 }
