@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from nova_livemig_gpu.conf import (
     exact,
+    forecast,
     history,
     loop,
     paths,
@@ -21,7 +22,7 @@ from nova_livemig_gpu.conf.options import Options, load
 
 GROUP = "livemig_gpu"
 
-_MODULES = (servers, loop, paths, history, scheduler, exact)
+_MODULES = (servers, loop, paths, history, forecast, scheduler, exact)
 
 __all__ = ["GROUP", "Options", "list_opts", "load", "register_opts"]
 

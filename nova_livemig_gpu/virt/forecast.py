@@ -51,7 +51,7 @@ from nova_livemig_gpu.prediction.asked import (
 )
 from nova_livemig_gpu.prediction.forecast import forecast
 from nova_livemig_gpu.prediction.merge import Observed
-from nova_livemig_gpu.virt import dirtyrate
+from nova_livemig_gpu.virt import dirtyrate, inquiry
 
 LOG = logging.getLogger(__name__)
 
@@ -93,9 +93,10 @@ class Foreseen:
 
     def facts(self) -> dict[str, Any]:
         """Return what the record says of it, as JSON values."""
-        given = self.prediction and asdict(self.prediction)
-        if given is not None:
-            given["mode"] = given["mode"].value
+        given = None
+        if self.prediction is not None:
+            mode = self.prediction.mode.value
+            given = {**asdict(self.prediction), "mode": mode}
         return {
             "forecast": given,
             "no_forecast": self.why,
@@ -161,7 +162,7 @@ class Forecaster:
     ) -> Foreseen:
         if options.predict == "off":
             return Foreseen(why="predict is off")
-        found = self._devices(asked)
+        found = self._devices(domain, asked)
         memory = _memory(domain, asked.memory_mb * 2**20)
         transport = self._transport(asked)
         seen, measured_s = self._seen(
@@ -188,16 +189,18 @@ class Forecaster:
         )
         return replace(found, prediction=self._corrected(given))
 
-    def _devices(self, asked: Asked) -> Foreseen:
+    def _devices(self, domain: Any, asked: Asked) -> Foreseen:
         if not asked.around.vfio:
             return Foreseen()
         vgpus = self._vgpus(asked.server)
+        if inquiry.vfio_devices(domain.XMLDesc(0)) > len(vgpus):
+            return Foreseen(
+                vgpus=vgpus, why="of a VFIO device of it nothing is known"
+            )
         keys = [vgpu.key for vgpu in vgpus]
         past = queries.stuns(self._history, keys) if self._history else ()
         stun = stuns.stun(vgpus, past)
-        why = (
-            None if stun else "the framebuffer in use of its vGPUs is unknown"
-        )
+        why = None if stun else "the framebuffer of a vGPU is unknown"
         return Foreseen(stun=stun, vgpus=vgpus, why=why)
 
     def _transport(self, asked: Asked) -> Transport | None:

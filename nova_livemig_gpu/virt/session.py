@@ -21,6 +21,7 @@ from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt import errors
 from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.forecast import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.proxies import (
     ConcludedGuest,
@@ -42,6 +43,7 @@ class Session:
     :ivar posted: Nova went on to its post-migration step
     :ivar steered_end: how the job ended, where our loop saw it
     :ivar on_failure: what is to be undone when the migration fails
+    :ivar foreseen: what was known before the start
     """
 
     instance: Any
@@ -56,6 +58,7 @@ class Session:
     steered_end: Progress | None = None
     on_failure: deque[str] = field(default_factory=deque)
     hook_facts: dict[str, Any] = field(default_factory=dict)
+    foreseen: Foreseen = field(default_factory=Foreseen)
 
     def planned(self, guest: Any) -> Any:
         """Return the guest that starts its migration as planned."""

@@ -9,6 +9,7 @@ from nova_livemig_gpu.migration import hooks
 from nova_livemig_gpu.migration.record import Records
 from nova_livemig_gpu.virt import choice, report, surroundings, trail
 from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.foresight import Foresight
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.service import Service
 from nova_livemig_gpu.virt.session import Session
@@ -33,6 +34,7 @@ class Steering:
         self._driver = service.driver
         self._sessions: dict[str, Session] = {}
         self._hooks = hooks.load(options.hooks)
+        self._foresight = Foresight(service)
         self.release = service.release
 
     @property
@@ -73,9 +75,13 @@ class Steering:
         around = surroundings.look(
             self._driver, options, records, instance, guest, migrate_data
         )
-        policy = choice.choose(
-            wanted, (options.policy, self._policy_at_start), around, instance
+        others = (options.policy, self._policy_at_start)
+        policy = choice.choose(wanted, others, around, instance)
+        foreseen = self._foresight.look(
+            options, policy, instance, dest, guest, self.running
         )
+        around = foreseen.on(around)
+        policy = choice.choose(wanted, others, around, instance)
         record = records.create(
             migrate_data.migration.uuid,
             trail.head(
@@ -100,6 +106,7 @@ class Steering:
             "source": CONF.host,
             "destination": dest,
         }
+        record.note(running=self.running, **foreseen.facts())
         failures = hooks.call(self._hooks, "before_start", facts)
         if failures:
             record.note(hook_failures=failures)
@@ -113,6 +120,7 @@ class Steering:
             completed,
             poll_s=options.poll_interval_ms / 1000,
             hook_facts=facts,
+            foreseen=foreseen,
         )
 
     def job(
@@ -170,6 +178,7 @@ class Steering:
             )
             if failures:
                 session.record.note(hook_failures=failures)
+            self._foresight.learn(session, outcome)
             session.record.note(ended_at=trail.now())
             session.record.ended(outcome)
         except Exception:
