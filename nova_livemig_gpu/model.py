@@ -19,6 +19,7 @@ SETTING_NAMES = (
     "auto_converge",
     "bandwidth_mbps",
     "goal",
+    "over_budget",
 )
 
 
@@ -38,6 +39,15 @@ class OnTimeout(Enum):
     CONTINUE = "continue"
 
 
+class OverBudget(Enum):
+    """What is done with a migration that is predicted to break its budget,
+    see the option ``over_budget``."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    ALLOW = "allow"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one server's migration may cost; the resolved settings.
@@ -47,6 +57,8 @@ class Budget:
     :ivar postcopy: post-copy may be used
     :ivar auto_converge: the CPUs may be slowed down
     :ivar bandwidth_mbps: most to send in Mbit/s; None: no limit
+    :ivar over_budget: whether the server may go although its device needs
+        longer than ``max_downtime_ms``
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -59,6 +71,7 @@ class Budget:
     auto_converge: bool
     bandwidth_mbps: int | None
     goal: Goal
+    over_budget: OverBudget = OverBudget.REFUSE
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -254,6 +267,10 @@ class StartPlan:
     :ivar auto_converge: QEMU may slow the CPUs down
     :ivar bandwidth_mib_s: libvirt's unit; 0: no limit
     :ivar max_downtime_ms: first limit; None: leave QEMU's own (300 ms)
+    :ivar channels: connections that memory and device state are sent over
+        side by side; None: as Nova has it
+    :ivar switchover_mib_s: what QEMU is told that the link carries when it
+        stops the guest, libvirt's unit; None: it takes what it measures
     :ivar notes: why a wish of the budget could not be granted
     """
 
@@ -261,6 +278,8 @@ class StartPlan:
     auto_converge: bool
     bandwidth_mib_s: int
     max_downtime_ms: int | None
+    channels: int | None = None
+    switchover_mib_s: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -310,6 +329,11 @@ class Surroundings:
     :ivar staircase: what Nova would do
     :ivar stun: pause that device state is expected to cost; None: unknown,
         or no device
+    :ivar channels: connections that device state can be sent over at both
+        ends; None: one only
+    :ivar no_channels: why not; None: they can, or none are wanted
+    :ivar switchover_mib_s: what the link is believed to carry, MiB/s; None:
+        QEMU or libvirt cannot be told
     :ivar forecast: the whole migration as predicted before its start
     :ivar curve: the dirty curve known before the start
     """
@@ -319,6 +343,9 @@ class Surroundings:
     vfio: bool = False
     staircase: Staircase | None = None
     stun: Stun | None = None
+    channels: int | None = None
+    no_channels: str | None = None
+    switchover_mib_s: int | None = None
     forecast: Prediction | None = None
     curve: DirtyCurve | None = None
 
@@ -332,6 +359,7 @@ class Outcome:
     :ivar downtime_ms: as QEMU measured it; None: unknown. After post-copy it
         leaves out the start at the destination.
     :ivar forced: the server was paused so that the migration ended
+    :ivar vfio_bytes: device state sent, all of it; None: unknown
     """
 
     state: JobState
@@ -343,6 +371,7 @@ class Outcome:
     postcopy: bool = False
     forced: bool = False
     throttle_percent: int | None = None
+    vfio_bytes: int | None = None
 
 
 class VgpuKind(Enum):

@@ -117,7 +117,8 @@ class SteeringLoop:
         :returns: the last progress; its sample's state is final
         """
         start = self._clock.now()
-        progress = Progress()
+        mib_s = self._plan.switchover_mib_s
+        progress = Progress(switchover_bps=mib_s and mib_s * float(2**20))
         while True:
             sample = self._job.sample(self._clock.now() - start)
             progress = progress.advance(sample)
@@ -172,6 +173,8 @@ class SteeringLoop:
                 raise
             return _after_refusal(decision.action, progress)
         self._record.decided(progress.elapsed_s, decision)
+        if kind is ActionKind.SET_DOWNTIME:
+            progress = replace(progress, limit_code=decision.code)
         return progress
 
     def _carry_out(self, action: Action, progress: Progress) -> Progress:
@@ -209,7 +212,12 @@ class SteeringLoop:
 
 
 def _limited(progress: Progress, limit_ms: int) -> Progress:
-    return replace(progress, limit_ms=limit_ms, limit_pass=progress.pass_count)
+    return replace(
+        progress,
+        limit_ms=limit_ms,
+        limit_pass=progress.pass_count,
+        limit_s=progress.elapsed_s,
+    )
 
 
 def _after_refusal(action: Action, progress: Progress) -> Progress:

@@ -36,6 +36,10 @@ _RATE_WINDOW_S = 2.0
 _RATE_LEAST_S = 0.2
 #: A curve forgets passes older than this many newer ones.
 _CURVE_PASSES = 12
+#: A pass this long tells what the link carries; so many of them count.
+_STEADY_S = 0.5
+_VFIO_S = 0.6
+_STEADY_PASSES = 4
 _KEPT_PASSES = 15
 #: A pass that leaves less than this share of the best is a new best.
 _GAIN = 0.95
@@ -54,6 +58,11 @@ class Progress:
     :ivar hold_until_s: nothing is asked of libvirt before
     :ivar limit_ms: downtime limit in force; None: QEMU's own
     :ivar limit_pass: how many passes were finished when it was set
+    :ivar limit_s: when it was set
+    :ivar limit_code: code of the decision that set it
+    :ivar switchover_bps: bytes/s that QEMU multiplies the limit with; None:
+        what it has just measured
+    :ivar rates_bps: of the newest passes that were long enough to tell
     :ivar postcopy: the switch to post-copy was done
     :ivar postcopy_failed: a switch was tried and refused by libvirt
     :ivar forced: the server was paused so that the migration ends
@@ -76,6 +85,10 @@ class Progress:
     window: tuple[Sample, ...] = ()
     limit_ms: int | None = None
     limit_pass: int = 0
+    limit_s: float = 0.0
+    limit_code: str | None = None
+    switchover_bps: float | None = None
+    rates_bps: tuple[float, ...] = ()
     postcopy: bool = False
     postcopy_failed: bool = False
     forced: bool = False
@@ -141,6 +154,7 @@ class Progress:
         )
         return replace(
             self._with_best(done),
+            rates_bps=self._rates_with(done),
             sample=now,
             passes=(*self.passes[-_KEPT_PASSES:], done),
             pass_count=done.number,
@@ -163,9 +177,40 @@ class Progress:
             best_pass=done.number,
         )
 
+    def _rates_with(self, done: Pass) -> tuple[float, ...]:
+        if done.merged or done.duration_s < _STEADY_S or not done.sent_bytes:
+            return self.rates_bps
+        rate = done.sent_bytes / done.duration_s
+        return (*self.rates_bps[1 - _STEADY_PASSES :], rate)
+
     def _fits_bytes(self) -> float:
         """What QEMU lets the last pass be."""
-        return (self.bandwidth_bps() or 0.0) * (self.limit_ms or 0) / 1e3
+        rate = self.switchover_bps or self.bandwidth_bps() or 0.0
+        return rate * (self.limit_ms or 0) / 1e3
+
+    def link_bps(self) -> float | None:
+        """What the link carries, bytes/s; None: unknown.
+
+        Where only a device, or next to nothing, is left to be sent, the
+        rate of now says little: the best of the last four passes of half a
+        second or more, and of now.
+        """
+        now = self.bandwidth_bps()
+        return max((*self.rates_bps, now or 0.0)) or None
+
+    def vfio_bps(self) -> float | None:
+        """Rate at which device state is sent, bytes/s; None: unknown.
+
+        Over half a second, so that the memory before it does not count.
+        """
+        if len(self.window) < 2:
+            return None
+        new = self.window[-1]
+        late = [s for s in self.window[:-1] if s.t_s >= new.t_s - _VFIO_S]
+        old = late[0] if late else self.window[-2]
+        if new.vfio_bytes is None or new.t_s - old.t_s < _RATE_LEAST_S:
+            return None
+        return (new.vfio_bytes - (old.vfio_bytes or 0)) / (new.t_s - old.t_s)
 
     def until_pass_end_s(self) -> float | None:
         """Seconds that the running pass still needs; None: unknown."""

@@ -9,9 +9,9 @@ i * d seconds have passed, i = 0 .. N, the limit is
 (``downtime_steps`` and ``update_downtime`` in
 nova/virt/libvirt/migration.py). The deadline is ``policies.deadline``.
 
-Servers with a VFIO device get this policy: it ends where Nova ends, but
-never asks QEMU for post-copy, which refuses such a migration, and a
-force-complete pauses.
+Servers with a VFIO device get this policy where they ask for ``nova``: it
+ends where Nova ends, but never asks QEMU for post-copy, which refuses such a
+migration, and a force-complete pauses.
 
 Example: 500 ms, 10 steps, 75 s, 2 GiB: 50 ms at once, 95 ms after 150 s,
 500 ms after 1500 s.

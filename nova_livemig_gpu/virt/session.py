@@ -42,6 +42,7 @@ class Session:
     :ivar aborted: somebody, or our policy, asked for the job to be aborted
     :ivar posted: Nova went on to its post-migration step
     :ivar steered_end: how the job ended, where our loop saw it
+    :ivar plain: libvirt took the plan's parameters but for its extra ones
     :ivar on_failure: what is to be undone when the migration fails
     :ivar foreseen: what was known before the start
     """
@@ -55,6 +56,7 @@ class Session:
     operation_error: Exception | None = None
     posted: bool = False
     aborted: bool = False
+    plain: bool = False
     steered_end: Progress | None = None
     on_failure: deque[str] = field(default_factory=deque)
     hook_facts: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +66,17 @@ class Session:
         """Return the guest that starts its migration as planned."""
         if self.plan is None:
             return guest
-        return PlannedGuest(guest, self.plan)
+        return PlannedGuest(guest, self.plan, self._plain)
+
+    def _plain(self, reason: str) -> None:
+        LOG.warning(
+            "This live migration starts over one connection and without a "
+            "bandwidth for its switchover: %s",
+            reason,
+            instance=self.instance,
+        )
+        self.plain = True
+        self.record.note(plain_start=reason)
 
     @contextlib.contextmanager
     def operation(self) -> Iterator[None]:
@@ -214,6 +226,7 @@ class Session:
                 passes=final.iteration,
                 throttle_percent=final.throttle_percent,
                 downtime_ms=final.downtime_ms,
+                vfio_bytes=final.vfio_bytes,
             )
         if state is JobState.COMPLETED and raised is None:
             return outcome

@@ -75,6 +75,16 @@ class Steering:
         around = surroundings.look(
             self._driver, options, records, instance, guest, migrate_data
         )
+        around = surroundings.with_devices(
+            around,
+            self._driver,
+            options,
+            context,
+            dest,
+            guest,
+            migrate_data,
+            wanted.bandwidth_mbps,
+        )
         others = (options.policy, self._policy_at_start)
         policy = choice.choose(wanted, others, around, instance)
         foreseen = self._foresight.look(
@@ -152,6 +162,7 @@ class Steering:
             session.on_failure,
             # Nova 31 and 32 have no such option: every 5 s.
             getattr(CONF.libvirt, "live_migration_monitor_interval", 5),
+            lambda: session.plain,
         )
 
     def surface_operation_error(self, session: Session) -> None:
