@@ -115,6 +115,13 @@ def _over_what(parser: argparse.ArgumentParser) -> None:
         help="part of the pause that is not copying",
     )
     group.add_argument(
+        "--switch-ms",
+        metavar="N",
+        type=read.least("milliseconds"),
+        default=0.0,
+        help="pause of a switch to post-copy",
+    )
+    group.add_argument(
         "--link-mbps",
         metavar="N",
         type=read.count,
@@ -218,6 +225,7 @@ def _of_curve(
                 arguments.bandwidth_bps / 8,
                 queue_bytes=arguments.queue_bytes,
                 overhead_ms=arguments.overhead_ms,
+                switch_ms=arguments.switch_ms,
             ),
             Wanted(arguments.max_downtime_ms, Mode(arguments.mode), rule),
         )

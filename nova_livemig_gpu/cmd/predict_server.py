@@ -122,6 +122,7 @@ def _transport(
         bandwidth,
         queue_bytes=arguments.queue_bytes,
         overhead_ms=overhead_ms,
+        switch_ms=arguments.switch_ms,
         bandwidth_low_bps=low,
         overhead_p90_ms=p90_ms,
     )

@@ -1,7 +1,8 @@
 """The history as JSON lines, so that many hosts can be merged.
 
 Entries are known by their migration's UUID: importing a file twice, or two
-files that overlap, gives each migration once. A line that is none is left
+files that overlap, gives each migration once, and what is known already
+stays as it is. A line that is none is left
 out and named; the others count.
 """
 
@@ -44,7 +45,7 @@ def load(history: History, text: Iterable[str]) -> Imported:
     read, kept = 0, True
     entries = _entries(text, wrong)
     while batch := list(itertools.islice(entries, _BATCH)):
-        kept = history.add(*batch) and kept
+        kept = history.add(*batch, replace=False) and kept
         read += len(batch)
     return Imported(read, tuple(wrong), kept)
 

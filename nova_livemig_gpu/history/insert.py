@@ -6,15 +6,17 @@ from nova_livemig_gpu.history import rows
 from nova_livemig_gpu.history.entry import Entry
 
 
-def insert(db: sqlite3.Connection, entry: Entry) -> None:
-    """Insert an entry, within a transaction. One with the same migration is
-    replaced, unless it is newer."""
+def insert(db: sqlite3.Connection, entry: Entry, replace: bool) -> None:
+    """Insert an entry, within a transaction.
+
+    :param replace: see ``History.add``
+    """
     values = rows.columns(entry)
     there = db.execute(
         "SELECT ended_at FROM entries WHERE migration = ?",
         (values["migration"],),
     ).fetchone()
-    if there is not None and there[0] > entry.ended_at:
+    if there is not None and (not replace or there[0] > entry.ended_at):
         return
     db.execute(
         "DELETE FROM entries WHERE migration = ?", (values["migration"],)

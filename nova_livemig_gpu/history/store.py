@@ -59,16 +59,17 @@ class History:
         self._inode = 0
         self._said: str | None = None
 
-    def add(self, *entries: Entry) -> bool:
-        """Keep entries. One with the same migration is replaced, unless it
-        is newer.
+    def add(self, *entries: Entry, replace: bool = True) -> bool:
+        """Keep entries.
 
+        :param replace: one with the same migration is replaced, unless it
+            is newer; otherwise what is there already stays
         :returns: False: nothing was kept, and the log says why
         """
 
         def work(db: sqlite3.Connection) -> bool:
             for entry in entries:
-                insert.insert(db, entry)
+                insert.insert(db, entry, replace)
             self._prune(db)
             return True
 
