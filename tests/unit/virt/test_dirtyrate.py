@@ -11,52 +11,10 @@ from hypothesis import strategies as st
 from nova_livemig_gpu.virt import dirtyrate
 from nova_livemig_gpu.virt.dirtyrate import LibvirtGauge, MonitorGauge
 from tests.simulated import FakeClock
+from tests.simulated_guest import Connection, Domain
 
 MIB = 2**20
 GIB = 2**30
-
-
-class Domain:
-    """A server that writes so many MiB/s, up to all it has."""
-
-    def __init__(self, clock, rate=24.0, most=64.0, job=0):
-        self.clock, self.rate, self.most, self.job = clock, rate, most, job
-        self.periods, self.answer = [], None
-        self.silent, self.refuse_after = False, 99
-
-    def UUIDString(self):
-        return "3f8a"
-
-    def jobInfo(self):
-        return [self.job]
-
-    def startDirtyRateCalc(self, seconds, flags):
-        assert isinstance(seconds, int) and 1 <= seconds <= 60
-        if len(self.periods) >= self.refuse_after:
-            raise libvirt.libvirtError("this QEMU cannot")
-        self.periods.append(seconds)
-        self.ready_s = self.clock.now() + seconds
-        self.answer = int(min(self.rate * seconds, self.most) / seconds)
-
-
-class Connection:
-    def __init__(self, domain):
-        self.domain = domain
-
-    def domainListGetStats(self, domains, which, flags):
-        assert which == libvirt.VIR_DOMAIN_STATS_DIRTYRATE
-        domain = self.domain
-        if domain.silent or domain.clock.now() < domain.ready_s:
-            return [(domain, {"dirtyrate.calc_status": 1})]
-        return [
-            (
-                domain,
-                {
-                    "dirtyrate.calc_status": 2,
-                    "dirtyrate.megabytes_per_second": domain.answer,
-                },
-            )
-        ]
 
 
 @pytest.fixture
