@@ -9,6 +9,7 @@ import pytest
 
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.model import Goal, Mode, Surroundings
+from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, VgpuUse
 from nova_livemig_gpu.virt import dirtyrate
 from nova_livemig_gpu.virt.forecast import Asked, Forecaster, Foreseen
@@ -138,6 +139,7 @@ def test_from_the_history_alone(domain, history):
         destination="dest",
         ended_at=time.time(),
         bandwidth_bps=25e6,
+        curve=(Observed(1.0, 10e6),),
     )
     history.add(entry)
     found = foresee(domain, history, options={"predict": "history"})
