@@ -139,7 +139,7 @@ def test_from_the_history_alone(domain, history):
         destination="dest",
         ended_at=time.time(),
         bandwidth_bps=25e6,
-        curve=(Observed(1.0, 10e6),),
+        curve=(Observed(1.0, 2e6),),
     )
     history.add(entry)
     found = foresee(domain, history, options={"predict": "history"})
