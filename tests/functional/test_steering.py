@@ -205,7 +205,7 @@ class ForecastTests(SteeringTestBase):
             },
         )
         (entry,) = self.kept()
-        self.assertEqual(("src", "dest"), (entry.source, entry.destination))
+        self.assertEqual("dest", entry.destination)
         self.assertEqual(record["migration"], entry.migration)
         assert entry.prediction is not None
         self.assertEqual(forecast["total_s"], entry.prediction.total_s)
