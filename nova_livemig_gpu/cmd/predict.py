@@ -86,7 +86,8 @@ def _over_what(parser: argparse.ArgumentParser) -> None:
         "--max-downtime-ms",
         metavar="N",
         type=read.least("milliseconds"),
-        help="downtime limit",
+        help="downtime limit; with --server its budget (default: option "
+        "max_downtime_ms)",
     )
     group.add_argument(
         "--mode",
@@ -96,9 +97,9 @@ def _over_what(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--model",
         choices=("passes", "qemu", "constant"),
-        default="passes",
-        help="passes: as a measured curve has it; qemu: with QEMU's own rule "
-        "for the end; constant: one dirty rate, to compare with",
+        help="passes: ends with the pass that fits (default); qemu: with "
+        "QEMU's own rule (default with --server); constant: one dirty rate, "
+        "to compare with",
     )
     group.add_argument(
         "--queue-bytes",
@@ -111,8 +112,8 @@ def _over_what(parser: argparse.ArgumentParser) -> None:
         "--overhead-ms",
         metavar="N",
         type=read.least("milliseconds"),
-        default=0.0,
-        help="part of the pause that is not copying",
+        help="part of the pause that is not copying (default: 0; with "
+        "--server from its history)",
     )
     group.add_argument(
         "--switch-ms",
@@ -168,8 +169,11 @@ def _check(arguments: argparse.Namespace) -> None:
         raise WrongInput(
             "--curve", "give --curve, --server or --framebuffer-gb"
         )
-    if "--server" in given and len(given) > 1:
-        raise WrongInput("--server", f"not allowed with {given[0]}")
+    if "--server" in given:
+        if len(given) > 1:
+            raise WrongInput("--server", f"not allowed with {given[0]}")
+        if arguments.model == "constant":
+            raise WrongInput("--model", "constant needs --curve")
     if arguments.framebuffer_gb is not None and not arguments.gpu:
         raise WrongInput("--gpu", "is needed with --framebuffer-gb")
     if arguments.curve is not None:
@@ -224,7 +228,7 @@ def _of_curve(
             Transport(
                 arguments.bandwidth_bps / 8,
                 queue_bytes=arguments.queue_bytes,
-                overhead_ms=arguments.overhead_ms,
+                overhead_ms=arguments.overhead_ms or 0.0,
                 switch_ms=arguments.switch_ms,
             ),
             Wanted(arguments.max_downtime_ms, Mode(arguments.mode), rule),

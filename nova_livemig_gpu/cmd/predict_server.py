@@ -1,8 +1,14 @@
-"""A prediction for a server of this host, from libvirt, NVML and history."""
+"""A prediction for a server of this host, from libvirt, NVML and history.
+
+``--max-downtime-ms`` is the budget of the whole pause here, and the end is
+QEMU's own, unless ``--model passes`` is asked for: as the policy ``adaptive``
+steers it.
+"""
 
 import argparse
 import time
 import uuid
+from typing import TYPE_CHECKING
 
 from nova_livemig_gpu.cmd.failure import Failure, WrongInput
 from nova_livemig_gpu.conf import Options
@@ -20,6 +26,9 @@ from nova_livemig_gpu.prediction.forecast import (
     forecast,
 )
 
+if TYPE_CHECKING:
+    from nova_livemig_gpu.virt import inquiry
+
 #: Of a normal distribution: P90 is so many sigma above the middle.
 _P90 = 1.2816
 
@@ -32,14 +41,36 @@ def predict(
     :raises Failure: it cannot be looked at
     :raises WrongInput: something must be given that is not known
     """
+    seen = _look(arguments)
+    spread, stun = _stun(seen.vgpus, history)
+    curve = _curve(history, seen.server, seen.memory.normal_bytes)
+    transport = _transport(arguments, history, seen.host, options)
+    budget_ms = arguments.max_downtime_ms
+    if budget_ms is None:
+        budget_ms = options.max_downtime_ms
+    found = forecast(
+        Workload(seen.memory, curve, arguments.disk_gb * 1e9, stun),
+        transport,
+        Wanted(
+            limit_ms(budget_ms, transport.overhead_ms),
+            Mode(arguments.mode),
+            Rule.PASSES if arguments.model == "passes" else Rule.QEMU,
+        ),
+    )
+    errors = queries.errors(history) if history else ()
+    return calibration.correct(found, calibration.learn(errors)), spread
+
+
+def _look(arguments: argparse.Namespace) -> "inquiry.Look":
     # only here: libvirt is not needed for the other predictions
     from nova_livemig_gpu.virt import inquiry
 
     _check(arguments.server)
     inquiry.silence()
-    backend = loader.load()
     try:
-        seen = inquiry.look(arguments.server, backend, arguments.link_mbps)
+        seen = inquiry.look(
+            arguments.server, loader.load(), arguments.link_mbps
+        )
     except inquiry.ServerUnknown as exc:
         raise Failure(exc) from exc
     if seen.missing:
@@ -48,19 +79,12 @@ def predict(
             "nothing is known, and so no stun; give --framebuffer-gb and "
             "--gpu instead of --server"
         )
-    spread, stun = _stun(seen.vgpus, history)
-    curve = _curve(history, seen.server, seen.memory.normal_bytes)
-    found = forecast(
-        Workload(seen.memory, curve, arguments.disk_gb * 1e9, stun),
-        _transport(arguments, history, seen.host, options),
-        Wanted(
-            arguments.max_downtime_ms or options.max_downtime_ms,
-            Mode(arguments.mode),
-            Rule.QEMU if arguments.model == "qemu" else Rule.PASSES,
-        ),
-    )
-    errors = queries.errors(history) if history else ()
-    return calibration.correct(found, calibration.learn(errors)), spread
+    return seen
+
+
+def limit_ms(budget_ms: float, overhead_ms: float) -> float:
+    """The most that QEMU's limit may be, as in the policy ``adaptive``."""
+    return max(budget_ms - overhead_ms, budget_ms / 2)
 
 
 def _check(server: str) -> None:
@@ -134,7 +158,7 @@ def _overhead(
     options: Options,
     now: float,
 ) -> tuple[float, float | None]:
-    if arguments.overhead_ms:
+    if arguments.overhead_ms is not None:
         return arguments.overhead_ms, None
     known = queries.overhead_ms(history, now) if history else None
     if known is None:

@@ -187,6 +187,7 @@ def test_stun_learns_from_the_history(predict, tmp_path):
         (("--curve", "/dev/null", *HOW[2:]), "--bandwidth-bps"),
         (("--server", "nonsense"), "--server"),
         (("--server", "x", "--curve", "/dev/null", *HOW), "--server"),
+        (("--server", "x", "--model", "constant"), "--model"),
         (("--link-mbps", "1.5"), "--link-mbps"),
         (("--mode", "sideways"), "--mode"),
         (("--format", "xml"), "--format"),
@@ -285,8 +286,14 @@ def test_server_without_history_needs_a_bandwidth(predict, server):
     found = strict(done.out)
     assert done.status == 0
     assert "no dirty curve" in found["why"]
-    # the option's overhead
-    assert found["downtime_ms"] >= 100
+    # the budget, the option's overhead in it
+    assert 100 <= found["downtime_ms"] <= 300
+
+
+def test_a_small_budget_is_halved_by_the_overhead_at_most():
+    assert predict_server.limit_ms(300, 60) == 240
+    assert predict_server.limit_ms(300, 250) == 150
+    assert predict_server.limit_ms(0, 60) == 0
 
 
 def test_server_with_vgpus(predict, server):
