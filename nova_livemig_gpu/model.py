@@ -456,6 +456,24 @@ class ActiveVgpu:
 
 
 @dataclass(frozen=True)
+class GpuTelemetry:
+    """How busy a GPU is just now. None: it does not tell.
+
+    :ivar pcie_tx_bps: bytes/s that it sends over PCIe
+    :ivar nvlink_tx_kib: KiB sent over all its NVLinks, a counter
+    :ivar licensed: of each vGPU of the server asked about
+    """
+
+    gpu_percent: int | None = None
+    memory_percent: int | None = None
+    pcie_tx_bps: int | None = None
+    pcie_rx_bps: int | None = None
+    nvlink_tx_kib: int | None = None
+    nvlink_rx_kib: int | None = None
+    licensed: tuple[bool | None, ...] = ()
+
+
+@dataclass(frozen=True)
 class Compatibility:
     """Can a running vGPU go on, on a GPU of this host? NVML's verdict.
 

@@ -89,6 +89,23 @@ class Job(abc.ABC):
         progress; called with every sample of a running job."""
 
 
+class Watcher:
+    """Is told what the loop sees. Must not raise nor take long."""
+
+    def pass_ended(self, progress: Progress) -> None:
+        """One or several passes have finished since the last look."""
+
+    def switchover_ahead(self, decision: Decision) -> None:
+        """QEMU will be let to stop the guest: called before it is."""
+
+    def switched_over(self) -> None:
+        """The guest runs at the destination."""
+
+
+#: Limits with which QEMU is not meant to stop the guest yet.
+_NO_SWITCHOVER = ("first_limit", "measured")
+
+
 class SteeringLoop:
     """Runs one migration to its end."""
 
@@ -101,8 +118,10 @@ class SteeringLoop:
         clock: Clock,
         poll_s: float,
         server: str,
+        watcher: Watcher | None = None,
     ) -> None:
         """:param server: UUID, for the log"""
+        self._watcher = watcher or Watcher()
         self._server = server
         self._job = job
         self._policy = policy
@@ -121,9 +140,13 @@ class SteeringLoop:
         progress = Progress(switchover_bps=mib_s and mib_s * float(2**20))
         while True:
             sample = self._job.sample(self._clock.now() - start)
-            progress = progress.advance(sample)
+            before, progress = progress, progress.advance(sample)
             if sample.state in _ENDED:
+                if sample.state is JobState.COMPLETED:
+                    self._watcher.switched_over()
                 return progress
+            if progress.pass_count > before.pass_count:
+                self._watcher.pass_ended(progress)
             if sample.state is JobState.RUNNING:
                 self._record.sample(sample)
                 progress = self._steer(progress)
@@ -164,6 +187,8 @@ class SteeringLoop:
             decision.reason,
             instance_uuid=self._server,
         )
+        if _switchover(decision):
+            self._watcher.switchover_ahead(decision)
         try:
             progress = self._carry_out(decision.action, progress)
         except JobRefused as exc:
@@ -185,6 +210,7 @@ class SteeringLoop:
                 return _limited(progress, action.value)
             case ActionKind.START_POSTCOPY:
                 self._job.start_postcopy()
+                self._watcher.switched_over()
                 return replace(progress, postcopy=True)
             case ActionKind.FORCE_COMPLETE:
                 self._job.force_complete()
@@ -209,6 +235,13 @@ class SteeringLoop:
         if left_s <= 0:
             return min(_ENDING_WAIT_S, self._poll_s)
         return min(max(left_s, _LEAST_WAIT_S), self._poll_s)
+
+
+def _switchover(decision: Decision) -> bool:
+    kind = decision.action.kind
+    if kind is ActionKind.SET_DOWNTIME:
+        return decision.code not in _NO_SWITCHOVER
+    return kind is not ActionKind.ABORT
 
 
 def _limited(progress: Progress, limit_ms: int) -> Progress:

@@ -14,6 +14,8 @@ from nova_livemig_gpu.policies.base import Policy
 LOG = logging.getLogger(__name__)
 
 _NOVA = "nova"
+#: Policies that keep no budget.
+AS_NOVA = (_NOVA, staircase.NAME)
 
 
 def check(name: str) -> None:

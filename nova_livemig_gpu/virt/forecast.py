@@ -157,6 +157,20 @@ class Forecaster:
             )
             return Foreseen(why=f"{type(exc).__name__}: {exc}")
 
+    def stun(self, options: Options, guest: Any, asked: Asked) -> Stun | None:
+        """Return what the devices will cost; None: unknown, or no device.
+        Never raises."""
+        if options.predict == "off":
+            return None
+        try:
+            return self._devices(guest._domain, asked).stun
+        except Exception:
+            LOG.exception(
+                "The stun of this server is unknown",
+                instance_uuid=asked.server,
+            )
+            return None
+
     def _foresee(
         self, options: Options, domain: Any, connection: Any, asked: Asked
     ) -> Foreseen:

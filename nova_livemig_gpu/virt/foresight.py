@@ -1,5 +1,6 @@
 """Looks ahead when a session begins, and learns when it has ended."""
 
+from dataclasses import replace
 from typing import Any
 
 import libvirt
@@ -8,7 +9,7 @@ from nova import version as nova_version
 from oslo_log import log as logging
 
 from nova_livemig_gpu.conf import Options
-from nova_livemig_gpu.model import Outcome
+from nova_livemig_gpu.model import Outcome, Surroundings
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.virt import remember, vgpus
 from nova_livemig_gpu.virt.forecast import Asked, Forecaster, Foreseen
@@ -48,19 +49,19 @@ class Foresight:
             options,
             guest,
             self._service.driver._host.get_connection(),
-            Asked(
-                server=instance.uuid,
-                source=CONF.host,
-                destination=dest,
-                memory_mb=instance.flavor.memory_mb,
-                running=running,
-                limit_ms=float(_limit_ms(policy)),
-                budget=policy.budget,
-                around=policy.around,
-            ),
+            _asked(policy, instance, dest, running),
         )
         LOG.info("%s", _said(foreseen), instance=instance)
         return foreseen
+
+    def glance(
+        self, options: Options, policy: Policy, instance: Any, guest: Any
+    ) -> Surroundings:
+        """Return what a policy may know before the destination is known:
+        the stun of the devices. Takes no time."""
+        asked = _asked(policy, instance, "", 0)
+        stun = self._forecaster.stun(options, guest, asked)
+        return replace(policy.around, stun=stun)
 
     def learn(self, session: Session, outcome: Outcome) -> None:
         """Note the error in the record; keep the migration."""
@@ -82,6 +83,19 @@ class Foresight:
                 "Nothing was learnt from this live migration",
                 instance=session.instance,
             )
+
+
+def _asked(policy: Policy, instance: Any, dest: str, running: int) -> Asked:
+    return Asked(
+        server=instance.uuid,
+        source=CONF.host,
+        destination=dest,
+        memory_mb=instance.flavor.memory_mb,
+        running=running,
+        limit_ms=float(_limit_ms(policy)),
+        budget=policy.budget,
+        around=policy.around,
+    )
 
 
 def _limit_ms(policy: Policy) -> float:

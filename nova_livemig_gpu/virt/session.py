@@ -9,7 +9,8 @@ from typing import Any
 from nova.virt.libvirt import migration as libvirt_migrate
 from oslo_log import log as logging
 
-from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
+from nova_livemig_gpu.migration.hook_calls import HookCalls
+from nova_livemig_gpu.migration.loop import Clock, SteeringLoop, Watcher
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     JobState,
@@ -59,7 +60,9 @@ class Session:
     plain: bool = False
     steered_end: Progress | None = None
     on_failure: deque[str] = field(default_factory=deque)
-    hook_facts: dict[str, Any] = field(default_factory=dict)
+    watcher: Watcher | None = None
+    calls: HookCalls | None = None
+    destination: str | None = None
     foreseen: Foreseen = field(default_factory=Foreseen)
 
     def planned(self, guest: Any) -> Any:
@@ -144,6 +147,7 @@ class Session:
                 clock,
                 self.poll_s,
                 self.instance.uuid,
+                self.watcher,
             ).run()
         except Exception as exc:
             LOG.exception(

@@ -38,6 +38,7 @@ FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 KNOW = {
     "nova": ("virt", "scheduler", "notify", "cmd"),
     "libvirt": ("virt",),
+    "libvirt_qemu": ("virt",),
     "pynvml": ("gpu.nvml",),
 }
 #: A decider is given values: no clock, no configuration, no I/O.
