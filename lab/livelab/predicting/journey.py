@@ -140,9 +140,31 @@ def policy_for(budget_ms: int, timeout_s: float, around: Surroundings):
     )
 
 
+@dataclass(frozen=True)
+class Steered:
+    """What our loop and libvirt's events saw of a migration.
+
+    :ivar stats: libvirt's final ones; empty where it did not complete
+    """
+
+    end: Progress
+    record: Record
+    errors: list[Exception]
+    stats: dict[str, Any]
+    pause_ms: float | None
+    elapsed_s: float
+
+
 def travel(
     source: Libvirtd, target: Libvirtd, name: str, policy: AdaptivePolicy
 ) -> Journey:
+    """Migrate; raises libvirtError only where there is no such guest."""
+    return _journey(steer(source, target, name, policy))
+
+
+def steer(
+    source: Libvirtd, target: Libvirtd, name: str, policy: AdaptivePolicy
+) -> Steered:
     """Migrate; raises libvirtError only where there is no such guest."""
     here = libvirt.open(source.socket_uri)
     there = libvirt.open(target.socket_uri)
@@ -161,7 +183,7 @@ def travel(
         for connection, number in callbacks:
             connection.domainEventDeregisterAny(number)
             connection.close()
-    return _journey(end, record, errors, stats or {}, pause, elapsed_s)
+    return Steered(end, record, errors, stats or {}, pause.ms(), elapsed_s)
 
 
 def _run(policy: AdaptivePolicy, guest: Any, target: Libvirtd):
@@ -203,18 +225,12 @@ def _stats(completed: CompletedStats) -> dict[str, Any] | None:
     return completed.get()
 
 
-def _journey(
-    end: Progress,
-    record: Record,
-    errors: list[Exception],
-    stats: dict[str, Any],
-    pause: Pause,
-    elapsed_s: float,
-) -> Journey:
+def _journey(found: Steered) -> Journey:
+    end, stats = found.end, found.stats
     assert end.sample is not None
-    done = end.sample.state is JobState.COMPLETED and not errors
-    aborts = [d for d in record.decisions if d["action"] == "abort"]
-    why = None if done else f"{[d['code'] for d in aborts]} {errors}"
+    done = end.sample.state is JobState.COMPLETED and not found.errors
+    aborts = [d for d in found.record.decisions if d["action"] == "abort"]
+    why = None if done else f"{[d['code'] for d in aborts]} {found.errors}"
     page = stats.get("memory_page_size", 4096)
     return Journey(
         completed=done,
@@ -222,11 +238,11 @@ def _journey(
         total_ms=stats.get("time_elapsed"),
         downtime_ms=stats.get("downtime"),
         setup_ms=stats.get("setup_time"),
-        pause_ms=pause.ms() if done else None,
+        pause_ms=found.pause_ms if done else None,
         sent_bytes=stats.get("memory_processed"),
         passes=stats.get("memory_iteration") or end.pass_count,
         limit_ms=end.limit_ms,
-        elapsed_s=round(elapsed_s, 3),
+        elapsed_s=round(found.elapsed_s, 3),
         flow_s=end.sample.t_s - end.first.t_s if end.first else None,
         normal_bytes=_pages(stats, "memory_normal", page),
         zero_bytes=_pages(stats, "memory_constant", page),
