@@ -23,7 +23,7 @@ from rich.progress import (
 from livelab import paths
 from livelab.hosts import Network
 from livelab.libvirtd import Libvirtd
-from livelab.predicting import journey, report
+from livelab.predicting import foretell, journey, report
 from livelab.predicting.loads import (
     BUDGETS_MS,
     LINKS_MBPS,
@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("predicted"))
     parser.add_argument(
         "--report", action="store_true", help="only draw what is there"
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="only draw, with what the models of now predict from what was "
+        "known before each start",
     )
     parser.add_argument(
         "--loads",
@@ -79,6 +85,10 @@ def main(words: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(words)
     console = Console()
     results = Results(given.out / "results.jsonl")
+    if given.again:
+        again = [foretell.again(result) for result in results.all]
+        report.write(again, given.out, console, note="models of now")
+        return 0
     if not given.report:
         wanted = _wanted(given)
         _run(given, wanted, results, console)

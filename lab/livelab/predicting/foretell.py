@@ -99,3 +99,15 @@ def _one(
         "why": said.why,
         "overhead_ms": way.overhead_ms,
     }
+
+
+def again(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result with what the models of now say, from what was known before
+    that migration began."""
+    predicted = predict(
+        result["before"],
+        Experience(**result["known"]),
+        Transport(**result["transport"]),
+        result["limit_ms"],
+    )
+    return {**result, "predicted": predicted}
