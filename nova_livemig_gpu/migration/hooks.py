@@ -176,10 +176,13 @@ def load(
         name_order=True,
         on_load_failure_callback=failed,
         on_missing_entrypoints_callback=missing,
-        warn_on_missing_entrypoint=False,
     )
-    found = [(extension.name, extension.obj) for extension in manager]
-    for _, hook in found:
+    found = []
+    for extension in manager:
+        if not isinstance(extension.obj, Hook):
+            LOG.error("%s is not a Hook: %r", extension.name, extension.obj)
+            continue
         if services is not None:
-            hook.services = services
+            extension.obj.services = services
+        found.append((extension.name, extension.obj))
     return found

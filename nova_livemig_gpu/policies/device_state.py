@@ -19,6 +19,8 @@ _STREAMING = 0.5
 _FIRST_COPY_S = 30.0
 #: The window of Progress is 2 s long; with looks every second this is left.
 _IDLE_S = 1.0
+#: Passes that need longer than this to gain do not count as gaining.
+_AHEAD_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,11 @@ def memory_settled(progress: Progress, view: View) -> bool:
         if last.dirtied_bytes >= 0.9 * before.dirtied_bytes:
             return not before.merged
     ahead = precopy.predict(
-        progress.curve(), view.ram_bytes, view.link_bps, LOW_LIMIT_MS
+        progress.curve(),
+        view.ram_bytes,
+        view.link_bps,
+        LOW_LIMIT_MS,
+        _AHEAD_S,
     )
     return not ahead.converges and view.ram_bytes <= 1.1 * ahead.floor_bytes
 

@@ -178,9 +178,12 @@ class Progress:
         )
 
     def _rates_with(self, done: Pass) -> tuple[float, ...]:
-        if done.merged or done.duration_s < _STEADY_S or not done.sent_bytes:
+        """Merged passes may be idle ones: only a rate like the others."""
+        if done.duration_s < _STEADY_S or not done.sent_bytes:
             return self.rates_bps
         rate = done.sent_bytes / done.duration_s
+        if done.merged and rate < max(self.rates_bps, default=0.0) / 2:
+            return self.rates_bps
         return (*self.rates_bps[1 - _STEADY_PASSES :], rate)
 
     def _fits_bytes(self) -> float:

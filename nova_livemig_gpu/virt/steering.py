@@ -7,22 +7,21 @@ from oslo_log import log as logging
 
 from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.exception import MigrationRefused
-from nova_livemig_gpu.migration import preflight
 from nova_livemig_gpu.migration.hook_calls import HookCalls
-from nova_livemig_gpu.migration.record import Record, Records
-from nova_livemig_gpu.model import JobState, Outcome, OverBudget
+from nova_livemig_gpu.migration.record import Records
+from nova_livemig_gpu.model import JobState, Outcome
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.virt import (
     aftermath,
     choice,
     report,
     stephooks,
-    surroundings,
     trail,
 )
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.foresight import Foresight
 from nova_livemig_gpu.virt.job import NovaJob
+from nova_livemig_gpu.virt.opening import Opening
 from nova_livemig_gpu.virt.service import Service
 from nova_livemig_gpu.virt.session import Session
 
@@ -41,7 +40,7 @@ class Steering:
         """:raises InvalidOption: an option is wrong; the service must stop"""
         options = service.options.read()
         choice.check(options.policy)
-        self._policy_at_start = options.policy
+        self._opening = Opening(service.driver, options.policy)
         self._options = service.options
         self._driver = service.driver
         self._sessions: dict[str, Session] = {}
@@ -93,7 +92,7 @@ class Steering:
         options = self._options.read()
         records = Records(options.state_dir, options.max_records)
         guest = self._driver._host.get_guest(instance)
-        policy = self._policy(
+        policy = self._opening.policy(
             options, records, context, instance, guest, dest, migrate_data
         )
         foreseen = self._foresight.look(
@@ -110,7 +109,7 @@ class Steering:
         calls = self._calls(
             options, context, instance, dest, migrate_data, policy
         )
-        self._judge(policy, calls, record, instance)
+        self._opening.judge(policy, calls, record, instance)
         plan = policy.plan() if policy.steers else None
         if plan is not None:
             LOG.info(
@@ -151,43 +150,19 @@ class Steering:
         :raises MigrationRefused: it may not
         """
         options = self._options.read()
-        records = Records(options.state_dir, options.max_records)
         guest = self._driver._host.get_guest(instance)
-        policy = self._policy(
-            options, records, context, instance, guest, None, migrate_data
+        policy = self._opening.policy(
+            options,
+            Records(options.state_dir, options.max_records),
+            context,
+            instance,
+            guest,
+            None,
+            migrate_data,
         )
         around = self._foresight.glance(options, policy, instance, guest)
         policy = type(policy)(policy.budget, around)
-        self._judge(policy, None, None, instance)
-
-    def _policy(
-        self,
-        options: Options,
-        records: Records,
-        context: Any,
-        instance: Any,
-        guest: Any,
-        dest: str | None,
-        migrate_data: Any,
-    ) -> Policy:
-        wanted = surroundings.budget_of(options, context, instance)
-        around = surroundings.look(
-            self._driver, options, records, instance, guest, migrate_data
-        )
-        if dest is not None:
-            around = surroundings.with_devices(
-                around,
-                self._driver,
-                options,
-                context,
-                dest,
-                guest,
-                migrate_data,
-                wanted.bandwidth_mbps,
-            )
-        return choice.choose(
-            wanted, (options.policy, self._policy_at_start), around, instance
-        )
+        self._opening.judge(policy, None, None, instance)
 
     def _calls(
         self,
@@ -207,36 +182,6 @@ class Steering:
             policy.budget,
             policy.around,
         )
-
-    def _judge(
-        self,
-        policy: Policy,
-        calls: HookCalls | None,
-        record: Record | None,
-        instance: Any,
-    ) -> None:
-        """:raises MigrationRefused: by the budget, or by a hook"""
-        reason, verdict = None, preflight.Verdict()
-        if policy.budget.policy not in choice.AS_NOVA:
-            verdict = preflight.judge(policy.budget, policy.around)
-        if verdict.refuse:
-            reason = verdict.reason
-        elif verdict.reason is not None:
-            over = policy.budget.over_budget
-            log = LOG.warning if over is OverBudget.WARN else LOG.info
-            log("Over its budget: %s", verdict.reason, instance=instance)
-        if record is not None and verdict.reason is not None:
-            record.note(
-                over_budget={"reason": verdict.reason, **verdict.numbers}
-            )
-        if reason is None and calls is not None:
-            reason = calls.preflight()
-        if reason is None:
-            return
-        if record is not None:
-            record.planned(policy.budget, None)
-            record.ended(Outcome(JobState.FAILED, reason=reason))
-        raise MigrationRefused(reason=reason)
 
     def job(
         self,
