@@ -3,7 +3,8 @@
     python -m bench.scheduler_filters [HOSTS]
 
 Real nova.scheduler.host_manager.HostState objects, made from ComputeNode
-objects, 16 GPUs and 128 vGPUs each, 25 vGPU types on each GPU. Before each
+objects, 16 GPUs and 128 vGPUs each, 25 vGPU types on each GPU; over the link
+of one in ten the server's predicted stun is too long. Before each
 request every HostState gets new strings, as from the database. Time is CPU
 time, so that a busy machine does not count, of filter_all (weigh_objects and
 weight_multiplier). Prints a table; exit
@@ -35,6 +36,7 @@ from nova_livemig_gpu.scheduler import request as requests
 from nova_livemig_gpu.scheduler import server
 from nova_livemig_gpu.scheduler.cost_weigher import MigrationCostWeigher
 from nova_livemig_gpu.scheduler.cpu_filter import CPUCompatibilityFilter
+from nova_livemig_gpu.scheduler.needs import StunNeeds
 from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 from tests import builders_facts as builders
@@ -53,6 +55,7 @@ def facts_of(number: int) -> Any:
         facts,
         kernel=f"6.12.{number % GENERATIONS}",
         migrations_out=number % 3,
+        link_mbps=100_000 if number % 10 else 10_000,
     )
 
 
@@ -145,6 +148,8 @@ def stand_in() -> None:
         builders.needs(
             cpu=server.CpuNeeds("Intel", None, source.cpu.features),
             vgpus=(builders.VgpuNeeds(gpu, gpu.types[0]),),
+            stun=StunNeeds(724.0, 1000, 25_000),
+            memory_mib=65_536,
         ),
     )
 

@@ -232,6 +232,7 @@ class ActionKind(Enum):
     """What a policy can ask for."""
 
     SET_DOWNTIME = "set_downtime"
+    SET_BANDWIDTH = "set_bandwidth"
     START_POSTCOPY = "start_postcopy"
     FORCE_COMPLETE = "force_complete"
     ABORT = "abort"
@@ -239,7 +240,8 @@ class ActionKind(Enum):
 
 @dataclass(frozen=True)
 class Action:
-    """An action and its value, if it takes one (``SET_DOWNTIME``: ms)."""
+    """An action and its value, if it takes one (``SET_DOWNTIME``: ms,
+    ``SET_BANDWIDTH``: MiB/s, libvirt's unit)."""
 
     kind: ActionKind
     value: int | None = None
@@ -406,9 +408,9 @@ class GpuDevice:
         device its name, "mtty"
     :ivar name: as its driver tells it, "NVIDIA H100 80GB HBM3"
     :ivar kind: None: it has no vGPUs
-    :ivar board: board part number, or PCI and subsystem IDs where NVML
-        does not tell ("10de:2330:10de:16c1"); tells H100 from H200 and an
-        80 GB from a 94 GB board
+    :ivar board: board part number, "692-2G520-0200-000"; only NVML tells
+    :ivar pci_ids: PCI and subsystem IDs, "10de:2330:10de:16c1". Each of the
+        two tells H100 from H200 and an 80 GB from a 94 GB board
     :ivar driver: version of the host driver, "570.158.02"
     :ivar vgpu_manager: version of the vGPU manager
     :ivar ecc: ECC is on
@@ -424,6 +426,7 @@ class GpuDevice:
     name: str
     kind: VgpuKind | None = None
     board: str | None = None
+    pci_ids: str | None = None
     memory_mib: int | None = None
     driver: str | None = None
     vgpu_manager: str | None = None
@@ -446,6 +449,9 @@ class ActiveVgpu:
     :ivar type_id: see :class:`VgpuType`
     :ivar framebuffer_used_bytes: as NVML tells it
     :ivar guest_driver: version of the driver in the guest, once it runs
+    :ivar stun_p90_ms: how long *all* vGPUs of its server are expected to
+        stop it together, exceeded once in ten times (:class:`Stun`), over
+        the link of the host that says so
     """
 
     server: str
@@ -453,6 +459,7 @@ class ActiveVgpu:
     type_id: str
     framebuffer_used_bytes: int | None = None
     guest_driver: str | None = None
+    stun_p90_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -524,6 +531,9 @@ class HostFacts:
     :ivar migrations_out: live migrations that leave this host now
     :ivar migrations_in: live migrations that come to this host now
     :ivar link_mbps: speed of the link that they take, 10**6 bit/s
+    :ivar max_downtime_ms: the option's value here, for servers whose flavor
+        and image say nothing
+    :ivar over_budget: the same of that option
     """
 
     version: str
@@ -539,6 +549,8 @@ class HostFacts:
     migrations_out: int | None = None
     migrations_in: int | None = None
     link_mbps: int | None = None
+    max_downtime_ms: int | None = None
+    over_budget: str | None = None
 
 
 @dataclass(frozen=True)

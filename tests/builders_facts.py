@@ -42,6 +42,7 @@ def a_gpu(address: str = "0000:3b:00.0", **changes: Any) -> GpuDevice:
         name="NVIDIA H100 80GB HBM3",
         kind=VgpuKind.MDEV,
         board="692-2G520-0200-000",
+        pci_ids="10de:2330:10de:16c1",
         memory_mib=81559,
         driver="570.158.02",
         vgpu_manager="570.158.02",
@@ -90,6 +91,8 @@ def a_host(**changes: Any) -> HostFacts:
         migrations_out=0,
         migrations_in=0,
         link_mbps=25000,
+        max_downtime_ms=500,
+        over_budget="refuse",
     )
     return replace(whole, **changes)
 
@@ -113,6 +116,7 @@ def big_host(number: int = 0, types: int = 25, vgpus: int = 128) -> HostFacts:
             gpu=gpus[each % 16].address,
             type_id=f"nvidia-{each % types + 1}",
             framebuffer_used_bytes=chance.randrange(80 * 2**30),
+            stun_p90_ms=chance.uniform(100, 40_000),
         )
         for each in range(vgpus)
     )

@@ -123,6 +123,10 @@ class SimulatedJob(Job):
         self._told("limit", limit_ms)
         self.limit_ms = limit_ms
 
+    def set_bandwidth(self, mib_s: int) -> None:
+        self._told("bandwidth", mib_s)
+        self.link = min(self.link, mib_s)
+
     def start_postcopy(self) -> None:
         self._told("postcopy")
         self.left += self._dirtied(self.pass_start, self._t)

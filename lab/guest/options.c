@@ -47,6 +47,7 @@ int options_take(struct options *options, const char *word)
 			       number(word, "hot", &options->hot) ||
 			       number(word, "verify", &options->verify) ||
 			       number(word, "period", &options->period) ||
+			       number(word, "tick", &options->tick) ||
 			       number(word, "seconds", &options->seconds) ?
 		       0 :
 		       -1;

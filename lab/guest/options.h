@@ -14,6 +14,7 @@ struct options {
 	unsigned hot;	     /* % of rate that the first thread has; 0: even */
 	unsigned verify;     /* 0: only write */
 	unsigned period;     /* s; see pattern.h */
+	unsigned tick;	     /* ms between two marks on the console; 0: none */
 	unsigned seconds;    /* end after so long; 0: never */
 	enum kind pattern;
 };

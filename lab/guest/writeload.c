@@ -10,6 +10,7 @@
  *
  *   READY ws=128 fill=64 rate=40 threads=1 t=2.104
  *   HB t=3.105 done=40 rate=40.0          MiB in all, MiB/s since the last
+ *   T 3.110                               a mark, every tick=... ms
  *   SWEEP 7 begin t=30.1                  all memory is verified ...
  *   SWEEP 7 ok pages=49152 t=36.1         ... and was right
  *   BAD page=12 off=512 want=... got=...  a wrong word
@@ -18,6 +19,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "options.h"
@@ -75,6 +77,21 @@ static void beat(const struct options *options)
 	}
 }
 
+/* Whoever reads the console sees by these when the guest stood still. */
+static void *mark(void *argument)
+{
+	const struct options *options = argument;
+	const struct timespec nap = { .tv_sec = options->tick / 1000,
+				      .tv_nsec = options->tick % 1000 *
+						 1000000L };
+
+	for (;;) {
+		report_line("T %.3f", report_now());
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
 static int work(const struct options *options)
 {
 	static struct memory memory;
@@ -95,6 +112,9 @@ static int work(const struct options *options)
 	for (unsigned i = 0; i < options->threads; i++)
 		if (pthread_create(&thread, NULL, worker_run, &workers[i]))
 			return 1;
+	if (options->tick &&
+	    pthread_create(&thread, NULL, mark, (void *)options))
+		return 1;
 	beat(options);
 	return 0;
 }

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's commands: up, down, status, shell, demo."""
+"""The lab's commands: up, down, status, shell, demo, vfio."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from livelab.cloud import down, mode, shell, status, up
+from livelab.cloud import down, hypervisors, mode, shell, status, up
 from livelab.errors import LabError
 from livelab.hosts import CONTROLLER
+from livelab.vfio import cli as vfio_cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("status", help="what runs, what does not")
     one.set_defaults(run=_status)
     _add_shell(commands.add_parser("shell", help="a shell in a host"))
+    vfio_cli.add(commands.add_parser("vfio", help="the VFIO hosts"))
     commands.add_parser("demo", help="stock Nova and the plugin, compared")
     return parser
 
@@ -48,6 +50,12 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         choices=mode.DRIVERS,
         default="stock",
         help="what steers live migrations (default: stock Nova)",
+    )
+    parser.add_argument(
+        "--hosts",
+        choices=hypervisors.KINDS,
+        help="namespaces, or virtual machines with mediated devices "
+        "(default: as before, plain at first)",
     )
     parser.add_argument(
         "--rate-mbit",
@@ -88,6 +96,7 @@ def _up(arguments: argparse.Namespace) -> int:
     up.up(
         mode.Mode(arguments.driver),
         rate_mbit=arguments.rate_mbit or None,
+        hosts=arguments.hosts,
     )
     return 0
 

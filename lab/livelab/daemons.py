@@ -41,11 +41,16 @@ class Daemon:
         """The daemon's process, if it lives."""
         return process.read(self.pid_file)
 
-    def start(self) -> None:
-        """Start it, unless it runs; does not wait. Raises LabError."""
+    def start(self, pass_fds: Sequence[int] = ()) -> None:
+        """Start it, unless it runs; does not wait. Raises LabError.
+
+        It inherits the file descriptors in pass_fds.
+        """
         if self.running():
             return
-        self._child = self.host.popen(self.argv, log=self.log, env=self.env)
+        self._child = self.host.popen(
+            self.argv, log=self.log, env=self.env, pass_fds=pass_fds
+        )
         started = process.look(self._child.pid)
         if started is None:
             raise LabError(self._account("exited at once"))

@@ -137,10 +137,12 @@ class Host:
         *,
         log: Path,
         env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
         """Start a command in the host that outlives this process.
 
-        nsenter becomes the command, so the returned pid is its own.
+        nsenter becomes the command, so the returned pid is its own. It
+        inherits the file descriptors in pass_fds.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
@@ -151,6 +153,7 @@ class Host:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
 
     def shape(

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nova_livemig_gpu.cmd import history, predict
+from nova_livemig_gpu.cmd import forget, history, predict
 from nova_livemig_gpu.cmd.failure import Failure, WrongInput
 
 PROGRAM = "nova-livemig-gpu"
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     subcommands = made.add_subparsers(
         dest="command", metavar="COMMAND", required=True
     )
-    for module in (predict, history):
+    for module in (predict, history, forget):
         module.register(subcommands)
     return made
 

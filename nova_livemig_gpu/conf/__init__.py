@@ -12,6 +12,7 @@ from oslo_config import cfg
 from nova_livemig_gpu.conf import (
     devices,
     exact,
+    facts,
     forecast,
     history,
     hooks,
@@ -34,6 +35,7 @@ _MODULES = (
     forecast,
     scheduler,
     exact,
+    facts,
 )
 
 __all__ = ["GROUP", "Options", "list_opts", "load", "register_opts"]

@@ -46,6 +46,8 @@ class Options:
     audit_log: str
     unknown_compatibility: str
     exact_check_timeout_s: int
+    gpu_call_timeout_s: float
+    link_mbps: int | None
 
 
 def load(conf: cfg.ConfigOpts) -> Options:

@@ -105,7 +105,7 @@ Related options:
         "board_match",
         default="part",
         choices=[
-            ("part", "the same board part number"),
+            ("part", "the same board part number; PCI IDs without NVML"),
             ("model", "the same product name and memory size"),
         ],
         mutable=True,
@@ -158,7 +158,11 @@ Related options:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the filters go by; see the options of the same names."""
+    """What the filters go by; see the options of the same names.
+
+    :ivar max_downtime_ms: for servers whose host does not tell its own, as
+        is ``over_budget``
+    """
 
     unknown_facts: str = "refuse"
     unknown_cpu: str = "warn"
@@ -170,11 +174,15 @@ class Rules:
     driver_match: str = "equal"
     board_match: str = "part"
     vgpu_resource_classes: tuple[str, ...] = ("VGPU",)
+    max_downtime_ms: int = 500
+    over_budget: str = "refuse"
+    image_properties: tuple[str, ...] = ()
 
 
 def load_rules(conf: cfg.ConfigOpts) -> Rules:
     """Read what the filters go by."""
     group = conf.livemig_gpu
     values = {each.name: getattr(group, each.name) for each in fields(Rules)}
-    values["vgpu_resource_classes"] = tuple(values["vgpu_resource_classes"])
+    for name in ("vgpu_resource_classes", "image_properties"):
+        values[name] = tuple(values[name])
     return Rules(**values)

@@ -20,6 +20,12 @@ Possible values:
   sets the downtime limit to what is needed, and takes post-copy or
   auto-converge where further passes cannot reach the budget.
 * ``nova``: leaves the migration to Nova's own monitor.
+* ``nova-staircase``, ``nova-vgpu-guide``: Nova's schedule of downtime limits,
+  with the numbers of ``[libvirt]`` or with those of Nova's guide for vGPUs.
+* ``ovirt-minimal-downtime``, ``ovirt-suspend``, ``ovirt-post-copy``,
+  ``ovirt-very-large``, ``kubevirt``, ``kubevirt-disrupt``,
+  ``kubevirt-stall``, ``kubevirt-stall-disrupt``, ``proxmox``, ``xen-2005``:
+  the control laws of these products.
 * the name of any other entry point in ``nova_livemig_gpu.policies``.
 
 Related options:

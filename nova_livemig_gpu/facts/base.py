@@ -3,13 +3,14 @@
 Sealed (see :mod:`.envelope`) under the key ``livemig_gpu``, as a list::
 
     [package version, Nova release, cpu, cpu mode, [machine types],
-     QEMU, libvirt, kernel, models, gpus]
+     QEMU, libvirt, kernel, models, gpus,
+     max_downtime_ms, over_budget]
 
     cpu     null or [vendor, model, [features], TSC Hz, TSC scaling, [models]]
-    models  [[name, kind, board, memory MiB, driver, vGPU manager, ECC, MIG,
-              vGPU mode, streaming, read MB/s, write MB/s, migratable,
-              [[type ID, name, framebuffer MiB], ...]], ...]
+    models  [see :mod:`.models`, ...]
     gpus    null (unknown) or [[address, index in models], ...]
+
+Version 1 ends with ``gpus``.
 
 Equal GPUs share a model, so that eight of them cost little more than one,
 and hosts with equal hardware and software have equal strings.
@@ -18,17 +19,21 @@ and hosts with equal hardware and software have equal strings.
 from dataclasses import replace
 from typing import Any
 
-from nova_livemig_gpu.facts import checked, envelope
+from nova_livemig_gpu.facts import checked, envelope, models
 from nova_livemig_gpu.facts.envelope import Malformed
 from nova_livemig_gpu.model import (
     CpuFacts,
     GpuDevice,
     HostFacts,
-    VgpuKind,
+    OverBudget,
     VgpuType,
 )
 
 KEY = "livemig_gpu"
+VERSION = "2"
+
+#: Fields of the list, by version.
+_FIELDS = {"1": 10, "2": 12}
 
 
 class Base:
@@ -96,17 +101,17 @@ def _type_order(each: VgpuType) -> tuple[str, str, str]:
 
 def encode(facts: HostFacts) -> str:
     """Return the string of a host."""
-    models: dict[str, int] = {}
+    known: dict[str, int] = {}
     rows: list[Any] = []
     gpus: list[Any] | None = None if facts.gpus is None else []
     for gpu in sorted_gpus(facts):
-        row = _model_row(gpu)
+        row = models.encode(gpu)
         key = repr(row)
-        if key not in models:
-            models[key] = len(rows)
+        if key not in known:
+            known[key] = len(rows)
             rows.append(row)
         if gpus is not None:
-            gpus.append([gpu.address, models[key]])
+            gpus.append([gpu.address, known[key]])
     return envelope.seal(
         [
             facts.version,
@@ -119,13 +124,17 @@ def encode(facts: HostFacts) -> str:
             facts.kernel,
             rows,
             gpus,
-        ]
+            facts.max_downtime_ms,
+            facts.over_budget,
+        ],
+        VERSION,
     )
 
 
 def decode(text: Any) -> Base:
     """:raises Malformed: it is not a string of ours"""
-    row = checked.row(envelope.unseal(text), 10)
+    version, value = envelope.unseal(text, _FIELDS)
+    row = checked.row(value, _FIELDS[version])
     facts = HostFacts(
         version=checked.text(row[0]),
         nova_release=checked.number_or_none(row[1]),
@@ -136,8 +145,22 @@ def decode(text: Any) -> Base:
         libvirt=checked.text_or_none(row[6]),
         kernel=checked.text_or_none(row[7]),
     )
-    models = tuple(_model(each) for each in checked.rows(row[8]))
-    return Base(text, facts, models, _gpus(row[9], len(models)))
+    if version != "1":
+        facts = replace(
+            facts,
+            max_downtime_ms=checked.number_or_none(row[10]),
+            over_budget=_over_budget(row[11]),
+        )
+    found = tuple(
+        models.decode(each, version) for each in checked.rows(row[8])
+    )
+    return Base(text, facts, found, _gpus(row[9], len(found)))
+
+
+def _over_budget(value: Any) -> str | None:
+    if value not in (None, *(each.value for each in OverBudget)):
+        raise Malformed("unknown over_budget")
+    return checked.text_or_none(value)
 
 
 def _cpu_row(cpu: CpuFacts | None) -> list[Any] | None:
@@ -164,64 +187,6 @@ def _cpu(value: Any) -> CpuFacts | None:
         tsc_hz=checked.number_or_none(row[3]),
         tsc_scaling=checked.truth_or_none(row[4]),
         models=frozenset(checked.texts(row[5])),
-    )
-
-
-def _model_row(gpu: GpuDevice) -> list[Any]:
-    return [
-        gpu.name,
-        gpu.kind.value if gpu.kind else None,
-        gpu.board,
-        gpu.memory_mib,
-        gpu.driver,
-        gpu.vgpu_manager,
-        gpu.ecc,
-        gpu.mig,
-        gpu.vgpu_mode,
-        gpu.streaming,
-        gpu.read_mb_s,
-        gpu.write_mb_s,
-        gpu.migratable,
-        [[t.type_id, t.name, t.framebuffer_mib] for t in gpu.types],
-    ]
-
-
-def _model(value: Any) -> GpuDevice:
-    row = checked.row(value, 14)
-    return GpuDevice(
-        address="",
-        name=checked.text(row[0]),
-        kind=_kind(row[1]),
-        board=checked.text_or_none(row[2]),
-        memory_mib=checked.number_or_none(row[3]),
-        driver=checked.text_or_none(row[4]),
-        vgpu_manager=checked.text_or_none(row[5]),
-        ecc=checked.truth_or_none(row[6]),
-        mig=checked.truth_or_none(row[7]),
-        vgpu_mode=checked.text_or_none(row[8]),
-        streaming=checked.truth_or_none(row[9]),
-        read_mb_s=checked.number_or_none(row[10]),
-        write_mb_s=checked.number_or_none(row[11]),
-        migratable=checked.truth_or_none(row[12]),
-        types=tuple(_type(each) for each in checked.rows(row[13])),
-    )
-
-
-def _kind(value: Any) -> VgpuKind | None:
-    if value is None:
-        return None
-    try:
-        return VgpuKind(checked.text(value))
-    except ValueError as exc:
-        raise Malformed("unknown kind of vGPU") from exc
-
-
-def _type(value: Any) -> VgpuType:
-    row = checked.row(value, 3)
-    return VgpuType(
-        checked.text(row[0]),
-        checked.text(row[1]),
-        checked.number_or_none(row[2]),
     )
 
 

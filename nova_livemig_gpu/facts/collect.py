@@ -1,13 +1,13 @@
 """Gathers what this host knows of itself."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from oslo_log import log as logging
 
 from nova_livemig_gpu.gpu.base import GpuBackend
-from nova_livemig_gpu.model import CpuFacts, HostFacts
+from nova_livemig_gpu.model import ActiveVgpu, CpuFacts, HostFacts
 
 LOG = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ class Around:
     migrations_out: int | None = None
     migrations_in: int | None = None
     link_mbps: int | None = None
+    max_downtime_ms: int | None = None
+    over_budget: str | None = None
 
 
 def collect(
@@ -37,21 +39,29 @@ def collect(
 ) -> HostFacts:
     """Return the facts; GPUs that cannot be read are unknown, aloud."""
     around = around or Around()
+    gpus = _read("GPUs", backend.devices)
     return HostFacts(
         version,
         nova_release,
-        gpus=_read("GPUs", backend.devices),
-        active=_read("vGPUs in use", backend.active),
+        gpus=None if gpus is None else tuple(gpus),
+        active=_active(backend),
         **vars(around),
     )
 
 
-def _read(
-    what: str, read: Callable[[], Sequence[_T] | None]
-) -> tuple[_T, ...] | None:
+def _active(backend: GpuBackend) -> tuple[ActiveVgpu, ...] | None:
+    active = _read("vGPUs in use", backend.active)
+    if not active:
+        return None if active is None else ()
+    drivers = _read("drivers in the guests", backend.guest_drivers) or {}
+    return tuple(
+        replace(each, guest_driver=drivers.get(each.server)) for each in active
+    )
+
+
+def _read(what: str, read: Callable[[], _T | None]) -> _T | None:
     try:
-        found = read()
+        return read()
     except Exception:
         LOG.exception("The %s of this host cannot be read", what)
         return None
-    return None if found is None else tuple(found)

@@ -1,20 +1,22 @@
 """One stats string: its version, a digest, and JSON that is packed.
 
-    1.<digest>.<payload>
+    2.<digest>.<payload>
 
-``digest`` is the start of the SHA-256 of the JSON text, ``payload`` the text
-through zlib and base64: no character that JSON would escape a second time
-when Nova stores its stats. A string that was cut or changed does not match
-its digest. Equal values give equal strings.
+The version is that of the kind of string: what the value looks like. Each
+kind reads its older versions too, so that hosts can be upgraded one by one;
+of a version that it does not know it reads nothing. ``digest`` is the start
+of the SHA-256 of the JSON text, ``payload`` the text through zlib and
+base64: no character that JSON would escape a second time when Nova stores
+its stats. A string that was cut or changed does not match its digest. Equal
+values give equal strings.
 """
 
 import base64
 import hashlib
 import json
 import zlib
+from collections.abc import Container
 from typing import Any
-
-VERSION = "1"
 
 #: No stats column holds more; what is longer was not written by us.
 _MOST_TEXT = 65_535
@@ -26,28 +28,29 @@ class Malformed(ValueError):
     """A string, or a value in it, is not what we would write."""
 
 
-def seal(value: Any) -> str:
+def seal(value: Any, version: str) -> str:
     """Return the string for a JSON value."""
     body = json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
     packed = base64.urlsafe_b64encode(zlib.compress(body, 9)).decode()
-    return f"{VERSION}.{_digest(body)}.{packed}"
+    return f"{version}.{_digest(body)}.{packed}"
 
 
-def unseal(text: Any) -> Any:
-    """Return the JSON value of a string.
+def unseal(text: Any, versions: Container[str]) -> tuple[str, Any]:
+    """Return version and JSON value of a string.
 
-    :raises Malformed: it is none, or of a version that we do not know
+    :param versions: those that the caller can read
+    :raises Malformed: it is none, or of another version
     """
     if not isinstance(text, str) or len(text) > _MOST_TEXT:
         raise Malformed("not a string, or too long")
     version, digest, packed = _parts(text)
-    if version != VERSION:
+    if version not in versions:
         raise Malformed("unknown version")
     body = _inflate(packed)
     if _digest(body) != digest:
         raise Malformed("cut or changed")
     try:
-        return json.loads(body)
+        return version, json.loads(body)
     except (ValueError, RecursionError) as exc:
         raise Malformed("not JSON") from exc
 

@@ -6,19 +6,21 @@ Under the key ``livemig_gpu_now``::
 
 ``digest`` names the base (see :mod:`.base`) that it belongs to; ``out`` and
 ``in`` count the live migrations that run, ``link`` is in Mbit/s, "-" where
-unknown. ``counts`` has one character for each type of each GPU, in the order
-of the base: how many more vGPUs can be created, 0-9 a-z A-Y, "Z" for 61 and
-more, "-" where unknown. ``check`` is the CRC-32 of all before it.
+unknown (a link of 0 would be none). ``counts`` has one character for each
+type of each GPU, in the order of the base: how many more vGPUs can be
+created, 0-9 a-z A-Y, "Z" for 61 and more, "-" where unknown. ``check`` is
+the CRC-32 of all before it.
 """
 
 import zlib
 from typing import Any, NamedTuple
 
 from nova_livemig_gpu.facts.base import Base, sorted_gpus
-from nova_livemig_gpu.facts.envelope import VERSION, Malformed, digest_of
+from nova_livemig_gpu.facts.envelope import Malformed, digest_of
 from nova_livemig_gpu.model import HostFacts
 
 KEY = "livemig_gpu_now"
+VERSION = "1"
 
 #: In ``totals``: nobody knows. 254: that many and more.
 UNKNOWN = 255
@@ -92,7 +94,7 @@ def decode(text: Any, base: Base) -> Now:
     return Now(
         text,
         base,
-        Load(_number(out), _number(into), _number(link)),
+        Load(_number(out), _number(into), _number(link) or None),
         _totals(counts, base),
     )
 

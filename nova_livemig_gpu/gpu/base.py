@@ -9,7 +9,7 @@ answers that it is unknown; it raises only what is a fault of its own.
 """
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nova_livemig_gpu.model import (
     ActiveVgpu,
@@ -41,8 +41,18 @@ class GpuBackend(abc.ABC):
         """
 
     def active(self) -> Sequence[ActiveVgpu] | None:
-        """Return the vGPUs in use; None: this backend cannot know."""
+        """Return the vGPUs in use, without :meth:`guest_drivers`; None: this
+        backend cannot know."""
         return None
+
+    def guest_drivers(self) -> Mapping[str, str] | None:
+        """Return the version of the vGPU driver in each server that tells
+        it, by UUID; None: unknown for all.
+
+        Apart from :meth:`active`, for it asks each vGPU's metadata: where
+        that hangs, no more than this may be unknown.
+        """
+        return {}
 
     def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
         """Tell how busy a GPU is now; None: this backend cannot know.

@@ -7,7 +7,7 @@ nothing ends it. Nova's resource tracker must not wait for it.
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -133,6 +133,9 @@ class Lane:
 class BoundedBackend(GpuBackend):
     """Another backend, each call of it bounded.
 
+    What asks the metadata of running vGPUs has a lane of its own: where
+    that hangs, GPUs and vGPUs in use are still known.
+
     :param bound_s: after so long its answer is "unknown"
     """
 
@@ -141,12 +144,12 @@ class BoundedBackend(GpuBackend):
         name: str,
         backend: GpuBackend,
         bound_s: float,
-        lane: Lane | None = None,
     ) -> None:
         self._backend = backend
         self.knows_servers = backend.knows_servers
         self._bound_s = bound_s
-        self._lane = lane or Lane(f"GPU backend {name}", bound_s)
+        self._lane = Lane(f"GPU backend {name}", bound_s)
+        self._of_vgpus = Lane(f"GPU backend {name}, vGPU metadata", bound_s)
 
     def score(self) -> int:
         return self._lane.run("score", self._backend.score) or 0
@@ -157,13 +160,16 @@ class BoundedBackend(GpuBackend):
     def active(self) -> Sequence[ActiveVgpu] | None:
         return self._lane.run("active", self._backend.active)
 
+    def guest_drivers(self) -> Mapping[str, str] | None:
+        return self._of_vgpus.run("guest_drivers", self._backend.guest_drivers)
+
     def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
         return self._lane.run(
             "telemetry", lambda: self._backend.telemetry(gpu_address, server)
         )
 
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:
-        found = self._lane.run(
+        found = self._of_vgpus.run(
             "vgpu_metadata", lambda: self._backend.vgpu_metadata(server)
         )
         return found or ()

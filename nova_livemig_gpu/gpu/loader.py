@@ -15,14 +15,11 @@ LOG = logging.getLogger(__name__)
 
 NAMESPACE = "nova_livemig_gpu.gpu_backends"
 
-#: A call that takes longer has an unknown answer.
-BOUND_S = 5.0
 
-
-def load(bound_s: float = BOUND_S) -> GpuBackend:
+def load(bound_s: float) -> GpuBackend:
     """Return the best backend for this host; one without GPUs at worst.
 
-    :param bound_s: none of its calls takes longer
+    :param bound_s: a call that takes longer has an unknown answer
     """
 
     def failed(manager: Any, entry_point: Any, error: Exception) -> None:

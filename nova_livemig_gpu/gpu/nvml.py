@@ -5,7 +5,7 @@ keeps it open keeps the driver from being reset or replaced.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -102,6 +102,17 @@ class NvmlBackend(GpuBackend):
         if found is None:
             return None
         return [each for of_gpu in found for each in of_gpu]
+
+    def guest_drivers(self) -> Mapping[str, str] | None:
+        """Return those that NVML has been told by the guest."""
+        found = self._each_gpu((), GpuReader.guest_drivers)
+        if found is None:
+            return None
+        return {
+            server: driver
+            for of_gpu in found
+            for server, driver in of_gpu.items()
+        }
 
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:
         found = self._each_gpu(

@@ -43,7 +43,8 @@ class GpuReader:
         :raises GpuGone: the GPU does not answer
         """
         ask, nvml = self._ask, self._nvml
-        address = self._address(handle)
+        pci = self._pci(handle)
+        address = _address(pci)
         parent = self._parents.get(address)
         mode = self._mode(handle)
         kind = self._kind(address, mode)
@@ -54,6 +55,7 @@ class GpuReader:
             name=ask("name", nvml.nvmlDeviceGetName, handle) or "unknown",
             kind=kind if types or parent else None,
             board=self._board(handle),
+            pci_ids=_pci_ids(pci),
             memory_mib=self._memory_mib(handle),
             driver=self._driver,
             vgpu_manager=manager.host_driver if manager else None,
@@ -72,9 +74,16 @@ class GpuReader:
 
         :raises GpuGone: the GPU does not answer
         """
-        address = self._address(handle)
+        address = _address(self._pci(handle))
         kind = self._kind(address, self._mode(handle))
         return self._vgpus.active(handle, address, kind)
+
+    def guest_drivers(self, handle: Any) -> dict[str, str]:
+        """Return the driver in each server with a vGPU of this GPU.
+
+        :raises GpuGone: the GPU does not answer
+        """
+        return self._vgpus.guest_drivers(handle)
 
     def metadata(self, handle: Any, server: str) -> list[bytes | None]:
         """Return the metadata of a server's vGPUs; None: not readable.
@@ -83,11 +92,11 @@ class GpuReader:
         """
         return self._vgpus.metadata(handle, server)
 
-    def _address(self, handle: Any) -> str:
+    def _pci(self, handle: Any) -> Any:
         pci = self._ask("PCI address", self._nvml.nvmlDeviceGetPciInfo, handle)
         if pci is None:
             raise GpuGone("its PCI address cannot be read")
-        return f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0"
+        return pci
 
     def _board(self, handle: Any) -> str | None:
         number: str | None = self._ask(
@@ -95,15 +104,7 @@ class GpuReader:
             self._nvml.nvmlDeviceGetBoardPartNumber,
             handle,
         )
-        if number and number.strip():
-            return number.strip()
-        pci = self._ask("PCI IDs", self._nvml.nvmlDeviceGetPciInfo, handle)
-        if pci is None:
-            return None
-        # nvml.h nvmlPciInfo_t: the device in the upper half, vendor in the
-        # lower
-        ids = (pci.pciDeviceId, pci.pciSubSystemId)
-        return ":".join(f"{i & 0xFFFF:04x}:{i >> 16:04x}" for i in ids)
+        return (number or "").strip() or None
 
     def _mode(self, handle: Any) -> str | None:
         nvml = self._nvml
@@ -162,6 +163,19 @@ class GpuReader:
         """The vGPU manager's side of the driver: it alone has metadata."""
         raw = self._ask("pGPU metadata", self._calls.pgpu_metadata, handle)
         return nvml_metadata.pgpu(raw) if raw else None
+
+
+def _address(pci: Any) -> str:
+    return f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0"
+
+
+def _pci_ids(pci: Any) -> str | None:
+    """nvml.h nvmlPciInfo_t: the device in the upper half, vendor in the
+    lower."""
+    ids = (pci.pciDeviceId, pci.pciSubSystemId)
+    if not all(ids):
+        return None
+    return ":".join(f"{i & 0xFFFF:04x}:{i >> 16:04x}" for i in ids)
 
 
 def _is_on(modes: Any) -> bool | None:

@@ -61,6 +61,21 @@ class VgpuReader:
                 continue
         return found
 
+    def guest_drivers(self, handle: Any) -> dict[str, str]:
+        """Return the driver in each server, where NVML has been told it."""
+        found = {}
+        for instance, server in self._servers(handle):
+            try:
+                raw = self._ask.vgpu(
+                    "vGPU metadata", self._calls.vgpu_metadata, instance
+                )
+            except VgpuGone:
+                continue
+            metadata = nvml_metadata.vgpu(raw) if raw else None
+            if metadata is not None and metadata.guest_driver is not None:
+                found[server] = metadata.guest_driver
+        return found
+
     def metadata(self, handle: Any, server: str) -> list[bytes | None]:
         """Return the metadata of a server's vGPUs; None: not readable."""
         return [
@@ -83,8 +98,6 @@ class VgpuReader:
         number = vgpu(
             "vGPU type", self._nvml.nvmlVgpuInstanceGetType, instance
         )
-        raw = vgpu("vGPU metadata", calls.vgpu_metadata, instance)
-        metadata = nvml_metadata.vgpu(raw) if raw else None
         return ActiveVgpu(
             server=server,
             gpu=address,
@@ -92,7 +105,6 @@ class VgpuReader:
             framebuffer_used_bytes=vgpu(
                 "framebuffer used", calls.framebuffer_used_bytes, instance
             ),
-            guest_driver=metadata.guest_driver if metadata else None,
         )
 
     def _servers(self, handle: Any) -> Iterator[tuple[int, str]]:

@@ -87,7 +87,7 @@ class SysfsBackend(GpuBackend):
             # the kernel has no product names
             name=f"PCI {ids[:9]}" if ids else parent.address,
             kind=parent.kind,
-            board=ids,
+            pci_ids=ids,
             driver=text(self._root / "module/nvidia/version")
             if self.is_nvidia(parent.address)
             else None,

@@ -4,7 +4,8 @@ Every ``poll_interval_ms`` the job is looked at; the sample advances the
 :class:`~nova_livemig_gpu.policies.progress.Progress`; the policy decides;
 the job is told. When the pass is expected to end sooner than the next look,
 the loop looks then, at most every 50 ms, so that what a policy decides at
-the end of a pass happens within a fraction of a second.
+the end of a pass happens within a fraction of a second. A policy with times
+of its own (``Policy.next_look_s``) is asked at those as well.
 
 The loop ends when the job has. Whatever goes wrong in here is raised: the
 driver hands the migration to Nova's own monitor then.
@@ -70,6 +71,14 @@ class Job(abc.ABC):
     @abc.abstractmethod
     def set_max_downtime(self, limit_ms: int) -> None:
         """:raises JobRefused:"""
+
+    @abc.abstractmethod
+    def set_bandwidth(self, mib_s: int) -> None:
+        """Limit what is sent before a switch to post-copy.
+
+        :param mib_s: MiB/s
+        :raises JobRefused:
+        """
 
     @abc.abstractmethod
     def start_postcopy(self) -> None:
@@ -150,9 +159,14 @@ class SteeringLoop:
             if sample.state is JobState.RUNNING:
                 self._record.sample(sample)
                 progress = self._steer(progress)
-            self._clock.sleep(self._wait_s(progress))
+            self._clock.sleep(
+                min(self._wait_s(progress), self._policy_wait_s(progress))
+            )
 
     def _steer(self, progress: Progress) -> Progress:
+        memory = self._policy.remember(progress)
+        if memory is not progress.memory:
+            progress = replace(progress, memory=memory)
         held = progress.elapsed_s < progress.hold_until_s
         if progress.limit_ms is None and not held:
             progress = self._first_limit(progress)
@@ -208,6 +222,10 @@ class SteeringLoop:
                 assert action.value is not None
                 self._job.set_max_downtime(action.value)
                 return _limited(progress, action.value)
+            case ActionKind.SET_BANDWIDTH:
+                assert action.value is not None
+                self._job.set_bandwidth(action.value)
+                return replace(progress, bandwidth_mib_s=action.value)
             case ActionKind.START_POSTCOPY:
                 self._job.start_postcopy()
                 self._watcher.switched_over()
@@ -235,6 +253,13 @@ class SteeringLoop:
         if left_s <= 0:
             return min(_ENDING_WAIT_S, self._poll_s)
         return min(max(left_s, _LEAST_WAIT_S), self._poll_s)
+
+    def _policy_wait_s(self, progress: Progress) -> float:
+        """Seconds until the policy wants to be asked again."""
+        next_s = self._policy.next_look_s(progress)
+        if next_s is None:
+            return self._poll_s
+        return max(next_s - progress.elapsed_s, _LEAST_WAIT_S)
 
 
 def _switchover(decision: Decision) -> bool:

@@ -69,6 +69,9 @@ class Progress:
     :ivar aborting: an abort was asked for
     :ivar pass_ended: the newest sample is the first of a new pass
     :ivar window: samples of the last seconds, for the rate
+    :ivar bandwidth_mib_s: limit of the sending rate that was set while the
+        job ran; None: the one from its start
+    :ivar memory: what the policy keeps (``Policy.remember``)
     """
 
     sample: Sample | None = None
@@ -94,6 +97,8 @@ class Progress:
     forced: bool = False
     aborting: bool = False
     pass_ended: bool = False
+    bandwidth_mib_s: int | None = None
+    memory: object | None = None
 
     @property
     def elapsed_s(self) -> float:

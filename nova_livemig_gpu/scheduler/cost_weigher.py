@@ -13,6 +13,7 @@ from nova_livemig_gpu.facts.now import Load
 from nova_livemig_gpu.scheduler import options
 from nova_livemig_gpu.scheduler import request as requests
 from nova_livemig_gpu.scheduler.cost import cost
+from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.scheduler.once import once
 
 LOG = logging.getLogger(__name__)
@@ -62,10 +63,10 @@ class MigrationCostWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
 
     def _weights(self, hosts: list[Any], spec: Any) -> list[float]:
         request = requests.find(spec)
-        if request is None:
+        if request is None or request.needs is None:
             return [0.0] * len(hosts)
         views = request.views(hosts)
-        costs = _Costs()
+        costs = _Costs(request.needs)
         found = [None if view is None else costs[view.load] for view in views]
         dearest = max(costs.values(), default=0.0)
         return [-dearest if each is None else -each for each in found]
@@ -84,6 +85,10 @@ class _Overrides(dict[Any, bool]):
 class _Costs(dict[Load, float]):
     """Works the cost of a load out once."""
 
+    def __init__(self, needs: ServerNeeds) -> None:
+        super().__init__()
+        self._needs = needs
+
     def __missing__(self, load: Load) -> float:
-        found = self[load] = cost(load)
+        found = self[load] = cost(load, self._needs)
         return found

@@ -114,7 +114,7 @@ class FactsFilter(filters.BaseHostFilter):  # type: ignore[misc]
         assert request.needs is not None
         for found, log, what in (
             (refused, LOG.info, "refuses"),
-            (doubtful, LOG.warning, "knows too little but takes"),
+            (doubtful, LOG.warning, "has doubts but takes"),
         ):
             if found:
                 log(

@@ -82,15 +82,19 @@ def _type(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
 
 def _board(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
     by_name = _no_pci(need.gpu)
-    here = _identity(there, rules, by_name)
-    wanted = _identity(need.gpu, rules, by_name)
-    if here is None or wanted is None:
+    heres = _identities(there, rules, by_name)
+    wants = _identities(need.gpu, rules, by_name)
+    alike = [(h, w) for h, w in zip(heres, wants, strict=True) if h and w]
+    if not alike:
+        here = next(filter(None, heres), "unknown")
+        wanted = next(filter(None, wants), "an unknown one")
         return Verdict(
             "vgpu.board_unknown",
             None,
-            f"board of {there.name} is {here or 'unknown'}, the server's "
-            f"vGPU needs {wanted or 'an unknown one'} ({need.gpu.name})",
+            f"board of {there.name} is {here}, the server's vGPU needs "
+            f"{wanted} ({need.gpu.name})",
         )
+    here, wanted = alike[0]
     if here == wanted:
         return None
     return Verdict(
@@ -101,14 +105,21 @@ def _board(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
     )
 
 
-def _identity(gpu: GpuDevice, rules: Rules, by_name: bool) -> str | None:
+def _identities(
+    gpu: GpuDevice, rules: Rules, by_name: bool
+) -> tuple[str | None, str | None]:
+    """Return what names a board, best first.
+
+    Only like is compared with like: what NVML and the kernel call the same
+    board differs, and a host may have only one of them to ask.
+    """
     if by_name:
-        return gpu.board or gpu.name
+        return (gpu.board or gpu.name, None)
     if rules.board_match == "part":
-        return gpu.board
+        return (gpu.board, gpu.pci_ids)
     if gpu.memory_mib is None:
-        return None
-    return f"{gpu.name}, {gpu.memory_mib} MiB"
+        return (None, None)
+    return (f"{gpu.name}, {gpu.memory_mib} MiB", None)
 
 
 def _no_pci(gpu: GpuDevice) -> bool:

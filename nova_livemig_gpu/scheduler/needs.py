@@ -39,12 +39,31 @@ class VgpuNeeds:
 
 
 @dataclass(frozen=True)
+class StunNeeds:
+    """How long the server may be stopped, and will be by its vGPUs.
+
+    :ivar p90_ms: predicted on its host, for the host's link
+    :ivar max_downtime_ms: its budget
+    :ivar link_mbps: of its host; None: unknown
+    :ivar over_budget: "refuse", "warn" or "allow": what is done where the
+        first is more than the second
+    """
+
+    p90_ms: float
+    max_downtime_ms: int
+    link_mbps: int | None = None
+    over_budget: str = "refuse"
+
+
+@dataclass(frozen=True)
 class ServerNeeds:
     """Everything the checks ask of a host.
 
     :ivar source: name of the server's host
     :ivar cpu: None: unknown, see ``cpu_unknown``
     :ivar vgpus: empty: it has none; None: unknown, see ``vgpus_unknown``
+    :ivar stun: None: no vGPU, or not predicted
+    :ivar memory_mib: None: unknown
     """
 
     server: str
@@ -53,3 +72,5 @@ class ServerNeeds:
     vgpus: tuple[VgpuNeeds, ...] | None
     cpu_unknown: str = ""
     vgpus_unknown: str = ""
+    stun: StunNeeds | None = None
+    memory_mib: int | None = None

@@ -11,7 +11,13 @@ from nova import exception, objects
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts import codec
 from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, HostFacts
-from nova_livemig_gpu.scheduler.needs import CpuNeeds, ServerNeeds, VgpuNeeds
+from nova_livemig_gpu.scheduler import server_settings
+from nova_livemig_gpu.scheduler.needs import (
+    CpuNeeds,
+    ServerNeeds,
+    StunNeeds,
+    VgpuNeeds,
+)
 
 #: Loaded with the server in one go (INSTANCE_OPTIONAL_ATTRS in
 #: nova/objects/instance.py).
@@ -79,6 +85,8 @@ def needs_with(
             "CPU is"
         ),
         vgpus_unknown=why,
+        stun=_stun(server, source, rules),
+        memory_mib=server.flavor.memory_mb,
     )
 
 
@@ -118,6 +126,28 @@ def _vgpus(
             "server's without its GPU or type"
         )
     return needs, ""
+
+
+def _stun(
+    server: Any, source: HostFacts | None, rules: Rules
+) -> StunNeeds | None:
+    """Every vGPU of the server tells the stun of all together."""
+    told = [
+        each.stun_p90_ms
+        for each in (source.active if source else None) or ()
+        if each.server == server.uuid and each.stun_p90_ms is not None
+    ]
+    if source is None or not told:
+        return None
+    settings = server_settings.resolve(
+        server,
+        {
+            "max_downtime_ms": source.max_downtime_ms or rules.max_downtime_ms,
+            "over_budget": source.over_budget or rules.over_budget,
+        },
+        rules.image_properties,
+    )
+    return StunNeeds(max(told), link_mbps=source.link_mbps, **settings)
 
 
 def _grouped(

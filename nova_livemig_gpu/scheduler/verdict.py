@@ -53,6 +53,9 @@ OPTIONS = {
     "vgpu.capacity_unknown": "unknown_capacity",
 }
 
+#: findings that the server's own settings take, aloud
+ACCEPTED = frozenset({"vgpu.stun_accepted"})
+
 #: findings that say no
 REFUSALS = frozenset(
     {
@@ -71,6 +74,7 @@ REFUSALS = frozenset(
         "vgpu.mode",
         "vgpu.not_migratable",
         "vgpu.full",
+        "vgpu.stun",
     }
 )
 
@@ -81,9 +85,11 @@ NO_VGPU = Verdict("vgpu.none_needed", True, "the server has no vGPU")
 
 def treat(verdict: Verdict, rules: Rules) -> Treatment:
     """Return what the options say of a verdict."""
-    if verdict.ok is None:
-        return Treatment(getattr(rules, OPTIONS[verdict.code]))
-    return Treatment.TAKE if verdict.ok else Treatment.REFUSE
+    if verdict.ok is not None:
+        return Treatment.TAKE if verdict.ok else Treatment.REFUSE
+    if verdict.code in ACCEPTED:
+        return Treatment.TAKE_ALOUD
+    return Treatment(getattr(rules, OPTIONS[verdict.code]))
 
 
 _ORDER = (Treatment.TAKE, Treatment.TAKE_ALOUD, Treatment.REFUSE)

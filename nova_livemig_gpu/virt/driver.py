@@ -32,7 +32,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         self._outbound = Outbound(shared)
         self._mdevs = Mdevs(shared)
         self._publisher = Publisher(shared, lambda: self._steering.running)
-        self._checks = HostChecks(shared, self._publisher.stats)
+        self._checks = HostChecks(shared, self._publisher.facts)
         self._interrupted = Interrupted(shared)
 
     def init_host(self, host: str) -> None:

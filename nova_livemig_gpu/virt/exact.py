@@ -18,7 +18,6 @@ LOG = logging.getLogger(__name__)
 
 _NVIDIA = "nvidia-"
 _PCI = re.compile(r"pci_(\w{4,8})_(\w{2})_(\w{2})_(\w)")
-_SYSFS = "/sys/bus/pci/devices"
 
 
 def check(
@@ -117,17 +116,33 @@ def _judge(found: Verdict, instance: Any, on_unknown: str) -> None:
     )
 
 
-def gpu_address(parent: str, sysfs: str = _SYSFS) -> str:
-    """Return the PCI address of the GPU that an mdev's parent belongs to.
+def gpu_address(parent: str, sysfs: str = "/sys") -> str:
+    """Return the address of the GPU that an mdev's parent belongs to, as
+    :class:`GpuDevice` has it.
 
-    :param parent: libvirt's name of the parent, "pci_0000_41_00_4"; with
-        SR-IOV it is a VF, and NVML knows the physical function
+    :param parent: libvirt's name of the parent: "pci_0000_41_00_4" (with
+        SR-IOV a VF, and NVML knows the physical function), "mtty_mtty"
     """
     parts = _PCI.fullmatch(parent)
     if parts is None:
-        return parent
+        return _virtual(parent, f"{sysfs}/class/mdev_bus")
     address = "{}:{}:{}.{}".format(*parts.groups())
+    link = f"{sysfs}/bus/pci/devices/{address}/physfn"
     try:
-        return os.path.basename(os.readlink(f"{sysfs}/{address}/physfn"))
+        return os.path.basename(os.readlink(link))
     except OSError:
         return address
+
+
+def _virtual(parent: str, bus: str) -> str:
+    """libvirt: subsystem and name in the kernel, joined by "_", what is not
+    a letter or digit replaced by it (udevGenerateDeviceName in
+    src/node_device/node_device_udev.c)."""
+    try:
+        names = sorted(os.listdir(bus), key=len, reverse=True)
+    except OSError:
+        return parent
+    for name in names:
+        if parent.endswith("_" + re.sub("[^0-9A-Za-z]", "_", name)):
+            return name
+    return parent

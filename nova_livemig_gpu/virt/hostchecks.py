@@ -4,7 +4,7 @@ A check may refuse; a fault of ours does not: whether the host is fit is
 left to Nova then.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import nova.conf
@@ -13,8 +13,10 @@ from nova import rpc as nova_rpc
 from oslo_log import log as logging
 
 from nova_livemig_gpu import conf
+from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.rpc import client as rpc_client
+from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.virt import exact, precheck
 from nova_livemig_gpu.virt.service import Service
 
@@ -26,11 +28,12 @@ class HostChecks:
     """The checks of one driver; on a Nova that we do not know, none."""
 
     def __init__(
-        self, service: Service, stats: Callable[[], Mapping[str, str]]
+        self, service: Service, facts: Callable[[], HostFacts]
     ) -> None:
-        """:param stats: the published facts of this host"""
+        """:param facts: reads what this host is now, the room on its GPUs
+        above all"""
         self._service = service
-        self._stats = stats
+        self._facts = facts
 
     def check_host(self, instance: Any, src_compute_info: Any) -> None:
         """Refuse a server that cannot live here, see ``virt.precheck``.
@@ -40,23 +43,23 @@ class HostChecks:
         """
         if self._service.release is None:
             return
-        source_stats = src_compute_info.get("stats") or {}
-        _guarded(
-            instance,
-            lambda: precheck.check(
-                instance, source_stats, self._stats(), CONF.host
-            ),
-        )
-        _guarded(instance, lambda: self._candidates(instance, source_stats))
+        stats = src_compute_info.get("stats") or {}
+        _guarded(instance, lambda: self._check_host(instance, stats))
+
+    def _check_host(self, instance: Any, source_stats: Any) -> None:
+        here = self._facts()
+        needs = precheck.needs(instance, source_stats)
+        precheck.check(instance, needs, here)
+        self._candidates(instance, needs, here)
 
     def _candidates(
-        self, instance: Any, source_stats: Mapping[str, Any]
+        self, instance: Any, needs: ServerNeeds, here: HostFacts
     ) -> None:
         options = self._service.options.read()
         exact.check_candidates(
             instance,
-            precheck.needs(instance, source_stats),
-            self._service.gpus.devices() or (),
+            needs,
+            here.gpus or (),
             self._service.gpus,
             self._client(options).vgpu_metadata,
             options.unknown_compatibility,

@@ -1,14 +1,19 @@
 """Facts of this host that only libvirt and Nova know."""
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import libvirt
 from oslo_log import log as logging
 
-from nova_livemig_gpu.facts import collect, cpu
+from nova_livemig_gpu.facts import collect, cpu, stuns
+from nova_livemig_gpu.facts.link import Link
+from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.gpu.once import Once
 from nova_livemig_gpu.model import ActiveVgpu, HostFacts
 from nova_livemig_gpu.virt.exact import gpu_address
 
@@ -17,8 +22,35 @@ LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
+#: So long one round's facts serve those who need not have the newest.
+KEPT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the configuration of this host says of it.
+
+    :ivar virt_type: ``[libvirt] virt_type``
+    :ivar cpu_mode: ``[libvirt] cpu_mode``
+    :ivar address: that live migrations come in by
+    :ivar link_mbps: option; None: as the kernel tells
+    :ivar max_downtime_ms: option, as is ``over_budget``
+    """
+
+    virt_type: str
+    cpu_mode: str | None
+    address: str
+    link_mbps: int | None
+    max_downtime_ms: int
+    over_budget: str
+
+
 class HostFactsReader:
-    """Reads the facts of a host; what does not change is read once."""
+    """Reads the facts of a host; what does not change is read once.
+
+    :param release: of Nova; None: one that we do not steer
+    :param stun_of: predicts the stun of a server; None: nobody can yet
+    """
 
     def __init__(
         self,
@@ -26,33 +58,62 @@ class HostFactsReader:
         backend: GpuBackend,
         version: str,
         release: int | None,
+        link: Link | None = None,
+        stun_of: StunOf | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """:param release: of Nova; None: one that we do not steer"""
         self._driver = driver
         self._backend = backend
         self._version = version
         self._release = release
+        self._link = link or Link()
+        self._stun_of = stun_of
+        self._clock = clock
+        self._once = Once()
         self._fixed: collect.Around | None = None
+        self._kept: tuple[float, HostFacts] | None = None
 
-    def read(
-        self, virt_type: str, cpu_mode: str | None, migrations_out: int
-    ) -> HostFacts:
-        """Return the facts of now.
+    def read(self, settings: Settings) -> HostFacts:
+        """Return the facts of now, without counts of migrations.
 
-        :param virt_type: ``[libvirt] virt_type``
-        :param cpu_mode: ``[libvirt] cpu_mode``
+        Whoever decides by the room on a GPU must ask for these: a vGPU that
+        was claimed a second ago is in them.
         """
         if self._fixed is None:
-            self._fixed = self._read_fixed(virt_type, cpu_mode)
-        around = collect.Around(
-            **{**vars(self._fixed), "migrations_out": migrations_out}
+            self._fixed = self._read_fixed(
+                settings.virt_type, settings.cpu_mode
+            )
+        around = replace(
+            self._fixed,
+            link_mbps=self._link_mbps(settings),
+            max_downtime_ms=settings.max_downtime_ms,
+            over_budget=settings.over_budget,
         )
-        return collect.collect(
+        found = collect.collect(
             self._version,
             self._release,
             _WithNova(self._backend, self._driver),
             around,
         )
+        facts = stuns.add(found, self._stun_of)
+        self._kept = (self._clock(), facts)
+        return facts
+
+    def recent(self, settings: Settings) -> HostFacts:
+        """Return the facts as last read, ``KEPT_S`` ago at most."""
+        kept = self._kept
+        if kept is not None and 0 <= self._clock() - kept[0] <= KEPT_S:
+            return kept[1]
+        return self.read(settings)
+
+    def _link_mbps(self, settings: Settings) -> int | None:
+        if settings.link_mbps is not None:
+            return settings.link_mbps
+        try:
+            return self._link.speed_mbps(settings.address)
+        except Exception as exc:
+            self._once.warn("link", f"The speed of the link is unknown: {exc}")
+            return None
 
     def _read_fixed(
         self, virt_type: str, cpu_mode: str | None
@@ -131,6 +192,9 @@ class _WithNova(GpuBackend):
 
     def devices(self) -> Any:
         return self._backend.devices()
+
+    def guest_drivers(self) -> Mapping[str, str] | None:
+        return self._backend.guest_drivers()
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         found = self._backend.active()

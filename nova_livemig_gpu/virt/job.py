@@ -100,6 +100,14 @@ class NovaJob(Job):
             limit_ms,
         )
 
+    def set_bandwidth(self, mib_s: int) -> None:
+        # Nova's Guest has no such method.
+        self._ask(
+            f"bandwidth limit {mib_s} MiB/s",
+            self._guest._domain.migrateSetMaxSpeed,
+            mib_s,
+        )
+
     def start_postcopy(self) -> None:
         libvirt_migrate.trigger_postcopy_switch(
             self._guest, self._instance, self._migration

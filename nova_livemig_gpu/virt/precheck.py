@@ -7,13 +7,15 @@ that does not use the filters, migrates as plain Nova does.
 """
 
 from collections.abc import Mapping
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 
+import nova.conf
 from nova import exception
 from oslo_log import log as logging
 
 from nova_livemig_gpu.facts import codec
+from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.scheduler import options, server
 from nova_livemig_gpu.scheduler.cpu_filter import CPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
@@ -22,6 +24,7 @@ from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 
 LOG = logging.getLogger(__name__)
+CONF = nova.conf.CONF
 
 _FILTERS = (CPUCompatibilityFilter, VGPUCompatibilityFilter)
 
@@ -36,43 +39,35 @@ def needs(instance: Any, source_stats: Mapping[str, Any]) -> ServerNeeds:
     )
 
 
-def check(
-    instance: Any,
-    source_stats: Mapping[str, Any],
-    own_stats: Mapping[str, str],
-    host: str,
-) -> None:
+def check(instance: Any, wanted: ServerNeeds, here: HostFacts) -> None:
     """Refuse a server that cannot live on this host.
 
-    :param source_stats: ``stats`` of the server's compute node
-    :param own_stats: ``stats`` of this host, as they are now
+    :param wanted: what the server needs, see :func:`needs`
+    :param here: facts of this host, as they are now
     :raises MigrationPreCheckError: with the filters' own words
     """
-    refusal = _refusal(instance, source_stats, own_stats)
+    refusal = _refusal(wanted, here)
     if refusal is not None:
-        LOG.warning("Refused: %s", refusal.tell(host), instance=instance)
+        told = refusal.tell(CONF.host)
+        LOG.warning("Refused: %s", told, instance=instance)
         raise exception.MigrationPreCheckError(
-            reason=f"{refusal.tell(host)} ({refusal.code})"
+            reason=f"{told} ({refusal.code})"
         )
 
 
-def _refusal(
-    instance: Any,
-    source_stats: Mapping[str, Any],
-    own_stats: Mapping[str, str],
-) -> Verdict | None:
-    try:
-        rules = options.rules()
-        wanted = needs(instance, source_stats)
-        here = SimpleNamespace(uuid=None, stats=own_stats)
-        (view,) = Views().look([here])
-        for each in _FILTERS:
-            verdict = each().judge(wanted, rules)(view)
-            if verdict.ok is False:
-                return verdict
-    except Exception:
-        LOG.exception(
-            "Whether this server can live here is left to Nova's checks.",
-            instance=instance,
-        )
+def _refusal(wanted: ServerNeeds, here: HostFacts) -> Verdict | None:
+    rules = options.rules()
+    (view,) = Views().look([_Here(codec.encode(here))])
+    for each in _FILTERS:
+        found = each().judge(wanted, rules)(view)
+        if found.ok is False:
+            return found
     return None
+
+
+@dataclass(frozen=True)
+class _Here:
+    """This host, as the scheduler would see it."""
+
+    stats: Mapping[str, str]
+    uuid: str | None = None

@@ -1,6 +1,7 @@
 """What a host tells others: its facts, and answers to their questions."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import nova.conf
@@ -8,9 +9,11 @@ from nova import rpc as nova_rpc
 from oslo_log import log as logging
 
 from nova_livemig_gpu.facts import codec, traits
+from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.rpc import server as rpc_server
-from nova_livemig_gpu.virt.hostfacts import HostFactsReader
+from nova_livemig_gpu.virt.hostfacts import HostFactsReader, Settings
+from nova_livemig_gpu.virt.running import running
 from nova_livemig_gpu.virt.service import Service, own_version
 
 LOG = logging.getLogger(__name__)
@@ -20,20 +23,35 @@ CONF = nova.conf.CONF
 class Publisher:
     """Publishes for one driver. Nothing raises."""
 
-    def __init__(self, service: Service, running: Callable[[], int]) -> None:
-        """:param running: how many of our live migrations leave this host"""
+    def __init__(
+        self,
+        service: Service,
+        steered: Callable[[], int],
+        stun_of: StunOf | None = None,
+    ) -> None:
+        """:param steered: how many of our live migrations leave this host
+
+        :param stun_of: predicts the stun of a server; None: nobody can
+        """
+        self._options = service.options
         self._gpus = service.gpus
-        self._running = running
+        self._steered = steered
+        self._host = CONF.host
         self._answering: Any = None
         self._facts = HostFactsReader(
             service.driver,
             service.gpus,
             own_version(),
             service.release.number if service.release else None,
+            stun_of=stun_of,
         )
 
     def answer_other_hosts(self, host: str) -> None:
-        """Start the RPC server of this host. Never raises."""
+        """Start the RPC server of this host. Never raises.
+
+        :param host: its name, as Nova's records have it
+        """
+        self._host = host
         try:
             self._answering = rpc_server.start(
                 nova_rpc.TRANSPORT, host, self._gpus
@@ -59,7 +77,7 @@ class Publisher:
         """Return what is added to the compute node's ``stats``. Never
         raises: without facts a host is one of unknown compatibility."""
         try:
-            return codec.encode(self._read_facts())
+            return codec.encode(self._with_counts(self.facts()))
         except Exception:
             LOG.exception("The facts of this host are not published")
             return {}
@@ -68,14 +86,31 @@ class Publisher:
         """Return all traits of this host, ours as they are now. Never
         raises."""
         try:
-            return traits.update(existing, traits.traits(self._read_facts()))
+            facts = self._facts.recent(self._settings())
+            return traits.update(existing, traits.traits(facts))
         except Exception:
             LOG.exception("The traits of this host are left as they are")
             return set(existing)
 
-    def _read_facts(self) -> HostFacts:
-        return self._facts.read(
-            CONF.libvirt.virt_type,
-            CONF.libvirt.cpu_mode,
-            self._running(),
+    def facts(self) -> HostFacts:
+        """Return what this host is now, without counts of migrations."""
+        return self._facts.read(self._settings())
+
+    def _settings(self) -> Settings:
+        options = self._options.read()
+        return Settings(
+            virt_type=CONF.libvirt.virt_type,
+            cpu_mode=CONF.libvirt.cpu_mode,
+            address=CONF.libvirt.live_migration_inbound_addr or CONF.my_ip,
+            link_mbps=options.link_mbps,
+            max_downtime_ms=options.max_downtime_ms,
+            over_budget=options.over_budget,
+        )
+
+    def _with_counts(self, facts: HostFacts) -> HostFacts:
+        out, into = running(self._host)
+        return replace(
+            facts,
+            migrations_out=self._steered() if out is None else out,
+            migrations_in=into,
         )

@@ -46,7 +46,8 @@ def make(driver: Any) -> Service:
     history = History(
         Path(options.state_dir) / "history.sqlite3", options.max_history
     )
-    return Service(driver, reader, gpu_loader.load(), history, find_release())
+    gpus = gpu_loader.load(options.gpu_call_timeout_s)
+    return Service(driver, reader, gpus, history, find_release())
 
 
 def find_release() -> releases.Release | None:

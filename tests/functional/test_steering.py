@@ -147,6 +147,22 @@ class SuccessTests(SteeringTestBase):
         (node,) = self.src.manager.rt.compute_nodes.values()
         facts = codec.decode(node.stats)
         self.assertEqual(34, facts.nova_release)
+        self.assertEqual((0, 0), (facts.migrations_out, facts.migrations_in))
+        self.assertEqual(500, facts.max_downtime_ms)
+
+    def test_a_running_migration_is_counted_at_both_ends(self) -> None:
+        """By Nova's own records, in the next audit."""
+        server = self.boot()
+        job = self.start_migration(server)
+        self._run_periodics()
+        counts = {}
+        for name, compute in self.computes.items():
+            (node,) = compute.manager.rt.compute_nodes.values()
+            facts = codec.decode(node.stats)
+            counts[name] = (facts.migrations_out, facts.migrations_in)
+        self.assertEqual({"src": (1, 0), "dest": (0, 1)}, counts)
+        job.complete()
+        self._wait_for_migration_status(server, ["completed"])
 
     def test_notifications_become_audit_events(self) -> None:
         server = self.boot()

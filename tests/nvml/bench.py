@@ -18,6 +18,7 @@ Times = dict[str, list[tuple[float, float]]]
 
 CODE = """
 import time
+from nova_livemig_gpu.facts.collect import collect
 from nova_livemig_gpu.gpu.bounded import BoundedBackend
 
 def timed(call):
@@ -31,15 +32,21 @@ def timed(call):
         ))
     return times
 
+def everything(backend):
+    facts = collect("1.0", 34, backend)
+    assert len(facts.gpus) == 16 and len(facts.active) == 128
+    return facts
+
 bounded = BoundedBackend("nvml", backend, 5)
 server = "00000000-0000-0000-0003-000000000002"
 metadata = backend.vgpu_metadata(server)[0]
 gpu = backend.devices()[0].address
 result = {{
-    "devices, active": timed(lambda: (backend.devices(), backend.active())),
-    "the same, bounded": timed(lambda: (bounded.devices(), bounded.active())),
+    "all facts": timed(lambda: everything(backend)),
+    "the same, bounded": timed(lambda: everything(bounded)),
     "devices": timed(backend.devices),
     "active": timed(backend.active),
+    "guest_drivers": timed(backend.guest_drivers),
     "vgpu_metadata": timed(lambda: backend.vgpu_metadata(server)),
     "compatibility": timed(lambda: backend.compatibility(metadata, gpu)),
     "kernel alone": timed(backend._kernel.devices),

@@ -29,7 +29,7 @@ FLOORS = (
     {"rpc"},
     {"planning"},
     {"scheduler"},
-    {"virt", "notify"},
+    {"virt", "notify", "tempest"},
     # An operator's command may look at the host as the driver does.
     {"cmd"},
 )
@@ -40,6 +40,7 @@ KNOW = {
     "libvirt": ("virt",),
     "libvirt_qemu": ("virt",),
     "pynvml": ("gpu.nvml",),
+    "tempest": ("tempest",),
 }
 #: A decider is given values: no clock, no configuration, no I/O.
 PURE = ("prediction", "policies")

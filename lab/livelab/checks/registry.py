@@ -9,12 +9,14 @@ from livelab.checks import (
     gpu_exact,
     gpu_filters,
     kills,
+    mixed,
     modes,
     options,
     races,
     refused,
     settings,
     sights,
+    uninstall,
     unreachable,
 )
 from livelab.checks.trial import Trial
@@ -34,4 +36,6 @@ TRIALS: tuple[Trial, ...] = (
     *cost.TRIALS,
     *gpu_filters.TRIALS,
     *gpu_exact.TRIALS,
+    *mixed.TRIALS,
+    uninstall.TRIAL,
 )

@@ -3,6 +3,7 @@
 
 from livelab import mounts
 from livelab.cloud import conf_shared as shared
+from livelab.cloud import hypervisors
 from livelab.cloud.ini import Sections, Value, merge
 from livelab.cloud.mode import Mode
 from livelab.cloud.site import Site
@@ -10,6 +11,17 @@ from livelab.hosts import Host
 
 STOCK_DRIVER = "libvirt.LibvirtDriver"
 PLUGIN_DRIVER = "livemig_gpu.LibvirtDriver"
+# Software emulation, TCP between the hosts, Nova's other defaults
+_LIBVIRT: dict[str, Value] = {
+    "virt_type": "qemu",
+    "cpu_mode": "none",
+    # MiB; QEMU's default of a quarter of the guest's memory is too much
+    "tb_cache_size": 64,
+    "live_migration_scheme": "tcp",
+    "images_type": "qcow2",
+    "inject_partition": -2,
+    "num_pcie_ports": 0,
+}
 
 
 def controller(site: Site, mode: Mode) -> Sections:
@@ -50,8 +62,9 @@ def compute(site: Site, host: Host, mode: Mode) -> Sections:
             # Glance's kernel images have no disk format to inspect, and
             # block migration fetches them on the destination.
             "workarounds": {"disable_deep_image_inspection": True},
-            "libvirt": _libvirt(host),
+            "libvirt": _LIBVIRT,
         },
+        hypervisors.of(site).conf(host),
         _privsep(site, host),
         mode.options,
         mode.of_host.get(host.name, {}),
@@ -74,22 +87,6 @@ def fake_compute(site: Site, mode: Mode, name: str, driver: str) -> Sections:
         if section in ("DEFAULT", "compute", "livemig_gpu")
     }
     return merge(_common(site, mode), alike, {"DEFAULT": default})
-
-
-def _libvirt(host: Host) -> dict[str, Value]:
-    """Software emulation, TCP between the hosts, Nova's other defaults."""
-    return {
-        "virt_type": "qemu",
-        "cpu_mode": "none",
-        # MiB; QEMU's default of a quarter of the guest's memory is too much
-        "tb_cache_size": 64,
-        "connection_uri": "qemu:///system",
-        "live_migration_scheme": "tcp",
-        "live_migration_inbound_addr": host.ip,
-        "images_type": "qcow2",
-        "inject_partition": -2,
-        "num_pcie_ports": 0,
-    }
 
 
 def _privsep(site: Site, host: Host) -> Sections:

@@ -12,6 +12,7 @@ from livelab.errors import LabError
 FLEETING = ("run",)
 # Databases, images, queues, the hosts' own directories, what names them
 LASTING = ("lib", "etc", "hosts", "shared", "log", "password", "mode.json")
+LASTING += ("hypervisors",)
 
 
 def down(

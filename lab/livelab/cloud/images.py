@@ -44,16 +44,16 @@ def workload_image(
     name = "load-" + "-".join(f"{key}{value}" for key, value in words.items())
     # Another guest of the same name, from an older checkout, is not ours.
     name += "-" + properties["ramdisk_id"][:8]
-    return _image(rest, name, "raw", "bare", ROOT_DISK, properties)
+    return image(rest, name, "raw", "bare", ROOT_DISK, properties)
 
 
 def _file_image(rest: Rest, kind: str, file: Path) -> str:
     data = file.read_bytes()
     name = f"{kind}-{hashlib.sha256(data).hexdigest()[:12]}"
-    return _image(rest, name, kind, kind, data, {})
+    return image(rest, name, kind, kind, data, {})
 
 
-def _image(
+def image(
     rest: Rest,
     name: str,
     disk_format: str,

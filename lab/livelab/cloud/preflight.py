@@ -24,13 +24,16 @@ PROGRAMS = (
 MIN_FREE_GIB = 3
 
 
-def check() -> None:
-    """Raise LabError with what is wrong and what would be right."""
+def check(more_gib: int = 0) -> None:
+    """Raise LabError with what is wrong and what would be right.
+
+    more_gib: memory that is needed beside the cloud's.
+    """
     check_root()
     _check_programs()
     _check_namespaces()
     _check_addresses()
-    _check_memory()
+    check_memory(MIN_FREE_GIB + more_gib)
 
 
 def check_root() -> None:
@@ -72,12 +75,12 @@ def _check_addresses() -> None:
                 )
 
 
-def _check_memory() -> None:
+def check_memory(needed_gib: int) -> None:
+    """Raise LabError where less is free."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             gib = int(line.split()[1]) / 1024**2
-            if gib < MIN_FREE_GIB:
+            if gib < needed_gib:
                 raise LabError(
-                    f"{gib:.1f} GiB of memory free; the lab needs "
-                    f"{MIN_FREE_GIB}"
+                    f"{gib:.1f} GiB of memory free; the lab needs {needed_gib}"
                 )

@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from livelab.cloud import broker, conf, infra, mode, sql, wsgi
+from livelab.cloud import broker, conf, hypervisors, infra, mode, sql, wsgi
 from livelab.cloud.service import Service
 from livelab.cloud.site import Site
 from livelab.daemons import Daemon
 from livelab.hosts import Host
-from livelab.libvirtd import Libvirtd
 
 
 def apis(site: Site) -> list[Service]:
@@ -85,10 +84,9 @@ def nova_computes(site: Site) -> list[Service]:
 def everything(site: Site) -> list[Service]:
     """All services, in the order they are started."""
     bases = [infra.mariadb(site), infra.rabbitmq(site), infra.memcached(site)]
-    libvirtds = [Service(Libvirtd(host).daemon) for host in site.computes]
     return [
         *bases,
-        *libvirtds,
+        *hypervisors.of(site).services(),
         *apis(site),
         *nova_controllers(site),
         *nova_computes(site),

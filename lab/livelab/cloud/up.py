@@ -9,6 +9,7 @@ from livelab.cloud import (
     conf,
     database,
     disks,
+    hypervisors,
     images,
     infra,
     mode,
@@ -21,25 +22,34 @@ from livelab.cloud.rest import Rest
 from livelab.cloud.service import Service
 from livelab.cloud.site import Site
 from livelab.cloud.stages import Stages
-from livelab.libvirtd import Libvirtd
+from livelab.vfio import contents
 
 # The hosts' links: slow enough that a migration takes its time
 RATE_MBIT = 400
+# What both machines of VFIO hosts can take
+VFIO_GIB = 2
 
 
 def up(
     wanted: Mode | None = None,
     *,
     rate_mbit: int | None = RATE_MBIT,
+    hosts: str | None = None,
     site: Site | None = None,
 ) -> None:
     """Start all that does not run; no-op when all is right.
 
+    hosts is one of hypervisors.KINDS; None: those it had.
+
     Raises LabError with the service that failed and its last words.
     """
-    preflight.check()
+    site = site or Site()
+    kind = hosts or hypervisors.of(site).kind
+    up_already = site.controller.alive()
+    preflight.check(VFIO_GIB if kind == "vfio" and not up_already else 0)
+    hypervisors.choose(site, kind)
     with Stages() as stages:
-        _Up(site or Site(), stages).run(wanted or Mode(), rate_mbit)
+        _Up(site, stages).run(wanted or Mode(), rate_mbit)
         stages.total("The cloud is up")
 
 
@@ -50,22 +60,29 @@ class _Up:
         self.site = site
         self.stages = stages
         self.rest = Rest(site)
+        self.hypervisors = hypervisors.of(site)
+        self.vfio = self.hypervisors.kind == "vfio"
 
     def run(self, wanted: Mode, rate_mbit: int | None) -> None:
-        self.stages.run("hosts", lambda: self._hosts(wanted, rate_mbit))
+        self.stages.run("hosts", lambda: self._hosts(wanted))
+        if self.vfio:
+            self.stages.run("image of machines", self.hypervisors.prepare)
+            self.stages.run("machines started", self.hypervisors.start)
         self.stages.lanes(
             [("MariaDB", self._mariadb)],
             [("RabbitMQ, memcached", self._buses)],
-            [("libvirtd", self._libvirtds)],
+            *([] if self.vfio else [[("libvirtd", self._libvirtds)]]),
         )
         if not database.synced(self.site):
             self._databases()
+        if self.vfio:
+            self.stages.run("machines", self.hypervisors.wait_ready)
+        self.hypervisors.shape(rate_mbit)
         self._openstack()
 
-    def _hosts(self, wanted: Mode, rate_mbit: int | None) -> None:
+    def _hosts(self, wanted: Mode) -> None:
         self.site.network.up()
         for host in self.site.computes:
-            host.shape(rate_mbit)
             disks.make_local(host)
         conf.write_all(self.site, wanted)
         mode.save(self.site.state, wanted)
@@ -78,11 +95,8 @@ class _Up:
         _start([infra.rabbitmq(self.site), infra.memcached(self.site)])
 
     def _libvirtds(self) -> None:
-        daemons = [Libvirtd(host) for host in self.site.computes]
-        for daemon in daemons:
-            daemon.start()
-        for daemon in daemons:
-            daemon.wait_ready()
+        self.hypervisors.start()
+        self.hypervisors.wait_ready()
 
     def _databases(self) -> None:
         """Two lanes: the schemas are long, and there are two cores."""
@@ -119,7 +133,7 @@ class _Up:
             [("Glance, Neutron, Nova APIs", lambda: self._apis(apis))],
             [("scheduler", lambda: services.wait(nova))],
             [("computes", lambda: services.wait(computes))],
-            [("guest kernel and load", _build_guest)],
+            *([] if self.vfio else [[("guest kernel, load", _build_guest)]]),
         )
         self.stages.run("images, flavors, cells", self._contents)
 
@@ -136,6 +150,9 @@ class _Up:
         )
         if mapped != [(len(self.site.computes),)]:
             database.discover_hosts(self.site)
+        if self.vfio:
+            contents.fill(self.rest)
+            return
         images.flavors(self.rest)
         images.workload_image(self.rest, ws=16, rate=2)
 

@@ -21,6 +21,7 @@ WRONG = {
     "postcopy": ("maybe", "forbid"),
     "auto_converge": ("maybe", "forbid"),
     "bandwidth_mbps": ("fast", "fast"),
+    "over_budget": ("maybe", "refuse"),
     "goal": ("slow", "gentle"),
     "over_budget": ("maybe", "refuse"),
     "hook_timeout_s": ("0", "1"),
@@ -34,6 +35,8 @@ WRONG = {
     "max_records": ("0", "1"),
     "max_history": ("9", "10"),
     "state_dir": ("$no_such_option/x", "no_such_option"),
+    "gpu_call_timeout_s": ("0", "0.1"),
+    "link_mbps": ("0", "1"),
     "audit_log": ("$no_such_option/x", "no_such_option"),
 }
 

@@ -23,7 +23,7 @@ from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 from tests import builders_facts as builders
 
-FULL = builders.a_host(active=(builders.a_vgpu(),))
+FULL = builders.a_host(active=(builders.a_vgpu(stun_p90_ms=1024.0),))
 
 
 def test_there_and_back() -> None:
@@ -63,6 +63,35 @@ def test_a_busy_framebuffer_changes_strings_in_steps_only() -> None:
 
     assert text(2**30) == text(2**30 - 5)
     assert text(2**30) != text(2**30 + 1)
+
+
+def test_a_stun_changes_strings_in_steps_only() -> None:
+    def read(stun_ms: float | None) -> float | None:
+        vgpu = builders.a_vgpu(stun_p90_ms=stun_ms)
+        found = codec.decode(codec.encode(builders.a_host(active=(vgpu,))))
+        assert found is not None and found.active is not None
+        return found.active[0].stun_p90_ms
+
+    assert read(None) is read(float("nan")) is read(float("inf")) is None
+    assert read(1024) == read(1000) == 1024
+    assert read(0) == read(1) == 1
+
+
+@given(st.floats(1, 1e8))
+def test_a_stun_is_rounded_up_by_seven_percent_at_most(stun_ms: float) -> None:
+    def read(value: float) -> float:
+        text = codec.encode(
+            builders.a_host(active=(builders.a_vgpu(stun_p90_ms=value),))
+        )
+        found = codec.decode(text)
+        assert found is not None and found.active is not None
+        told = found.active[0].stun_p90_ms
+        assert told is not None
+        return told
+
+    told = read(stun_ms)
+    assert stun_ms * 0.999999 <= told <= stun_ms * 1.072
+    assert read(told) == told
 
 
 def test_counts_change_the_short_string_only() -> None:
@@ -127,10 +156,10 @@ def test_nova_can_store_them() -> None:
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
-        (HostFacts, 13),
-        (GpuDevice, 15),
+        (HostFacts, 15),
+        (GpuDevice, 16),
         (VgpuType, 4),
-        (ActiveVgpu, 5),
+        (ActiveVgpu, 6),
         (CpuFacts, 6),
     ],
 )
@@ -150,7 +179,7 @@ def test_no_new_field_is_forgotten(kind: Any, known: int) -> None:
         lambda text: None,
         lambda text: 7,
         lambda text: text + "A",
-        lambda text: "2" + text[1:],
+        lambda text: "3" + text[1:],
         lambda text: text.swapcase(),
         lambda text: text * 50,
     ],
@@ -170,7 +199,8 @@ def test_strings_of_two_hosts_do_not_mix() -> None:
 
 def rows(**changes: Any) -> list[Any]:
     """Return the base of a host as JSON, with changes by index."""
-    found: list[Any] = envelope.unseal(codec.encode(FULL)[base.KEY])
+    found: list[Any]
+    _, found = envelope.unseal(codec.encode(FULL)[base.KEY], {base.VERSION})
     for index, value in changes.items():
         found[int(index[1:])] = value
     return found
@@ -193,11 +223,14 @@ def rows(**changes: Any) -> list[Any]:
         {"_9": [["0000:3b:00.0", 1]]},
         {"_9": [["0000:3b:00.0", True]]},
         {"_9": [["0000:3b:00.0"]]},
+        {"_10": "500"},
+        {"_11": "maybe"},
+        {"_11": ["refuse"]},
     ],
 )
 def test_a_wrong_type_is_unknown_as_a_whole(changes: dict[str, Any]) -> None:
     """Even where the digests are right."""
-    text = envelope.seal(rows(**changes))
+    text = envelope.seal(rows(**changes), base.VERSION)
     stats = {
         base.KEY: text,
         now.KEY: now.encode(FULL, text),
@@ -209,18 +242,63 @@ def test_a_wrong_type_is_unknown_as_a_whole(changes: dict[str, Any]) -> None:
 
 
 def test_a_zip_bomb_is_refused() -> None:
-    bomb = envelope.seal("a" * 5_000_000)
+    bomb = envelope.seal("a" * 5_000_000, "1")
     assert len(bomb) < 65_535
     with pytest.raises(envelope.Malformed):
-        envelope.unseal(bomb)
+        envelope.unseal(bomb, {"1"})
 
 
 def test_deep_json_is_refused() -> None:
     deep: Any = []
     for _ in range(900):
         deep = [deep]
-    text = envelope.seal(deep)
+    text = envelope.seal(deep, base.VERSION)
     assert codec.decode({**codec.encode(FULL), base.KEY: text}) is None
+
+
+def as_version_1(facts: HostFacts) -> dict[str, str]:
+    """Return what version 1 of the strings was."""
+    stats = codec.encode(facts)
+    _, value = envelope.unseal(stats[base.KEY], {base.VERSION})
+    *old, _max_downtime_ms, _over_budget = value
+    for row in old[8]:
+        ids = row.pop()
+        row[2] = row[2] or ids
+    text = envelope.seal(old, "1")
+    _, vgpus = envelope.unseal(stats[active.KEY], {active.VERSION})
+    old_vgpus = [row[:5] for row in vgpus[1] or ()]
+    return {
+        base.KEY: text,
+        now.KEY: now.encode(facts, text),
+        active.KEY: envelope.seal([envelope.digest_of(text), old_vgpus], "1"),
+    }
+
+
+@pytest.mark.parametrize("board", ["692-2G520-0200-000", None])
+def test_hosts_of_version_1_are_read(board: str | None) -> None:
+    """Where NVML told no part number, the board was PCI IDs."""
+    gpu = builders.a_gpu(board=board)
+    found = codec.decode(as_version_1(replace(FULL, gpus=(gpu,))))
+    old_gpu = replace(gpu, pci_ids=None) if board else gpu
+    old_vgpu = builders.a_vgpu()
+    assert found == replace(
+        FULL,
+        gpus=(old_gpu,),
+        active=(old_vgpu,),
+        max_downtime_ms=None,
+        over_budget=None,
+    )
+
+
+@pytest.mark.parametrize("key", [base.KEY, active.KEY])
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_version_has_its_own_form(key: str, version: str) -> None:
+    """What one version wrote is nothing that another would write."""
+    stats = codec.encode(FULL) if version == "2" else as_version_1(FULL)
+    other = {"1": "2", "2": "1"}[version]
+    assert codec.decode(stats) is not None
+    stats[key] = other + stats[key][1:]
+    assert codec.decode(stats) is None
 
 
 GOOD = codec.encode(FULL)

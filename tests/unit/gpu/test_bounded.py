@@ -167,7 +167,7 @@ def test_a_backend_that_hangs() -> None:
     assert backend.devices() is None
     assert backend.devices() is None
     assert backend.active() is None
-    assert backend.vgpu_metadata("server") == ()
+    assert backend.guest_drivers() == {}  # in a lane of its own
     verdict = backend.compatibility(b"", "")
     assert verdict.live is None and "within 0.05 s" in verdict.reason
     assert backend.score() == 0
@@ -212,6 +212,28 @@ def test_a_call_of_nvml_hangs(host: Host) -> None:
     assert again_s < 0.1
     assert len(later) == 2
     assert len(warnings) == 1 and "within 0.2 s" in warnings[0]
+
+
+def test_a_hanging_metadata_call_hides_the_guest_driver_only(
+    host: Host,
+) -> None:
+    description = stand_in.load("h100")
+    description["fault"] = [
+        {"function": "nvmlVgpuInstanceGetMetadata", "hang_ms": 60_000}
+    ]
+    facts, warnings = host.ask(
+        description,
+        """
+        from nova_livemig_gpu.facts.collect import collect
+        from nova_livemig_gpu.gpu.bounded import BoundedBackend
+        bounded = BoundedBackend("nvml", backend, 0.3)
+        result = [collect("1.0", 34, bounded) for _ in range(2)]
+        """,
+    )
+    for each in facts:
+        assert len(each.gpus) == 2
+        assert [vgpu.guest_driver for vgpu in each.active] == [None]
+    assert len(warnings) == 1 and "vGPU metadata" in warnings[0]
 
 
 EVENTLET = """

@@ -47,7 +47,7 @@ def test_without_any_it_is_a_host_without_gpus() -> None:
 
 
 def test_load_bounds_what_it_finds() -> None:
-    assert isinstance(loader.load(), BoundedBackend | NullBackend)
+    assert isinstance(loader.load(5.0), BoundedBackend | NullBackend)
 
 
 def test_the_entry_points_can_be_loaded() -> None:

@@ -13,6 +13,7 @@ from tests.unit.gpu.kernel import Kernel
 GIB = 2**30
 SERVER = "5c2dbcd1-6c0a-4a0c-9d38-1f6e3e3c3a11"
 ALL = "result = (backend.score(), backend.devices(), backend.active())"
+DRIVERS = "result = backend.guest_drivers()"
 
 
 def test_h100_on_virtual_functions(host: Host) -> None:
@@ -23,6 +24,7 @@ def test_h100_on_virtual_functions(host: Host) -> None:
         name="NVIDIA H100 80GB HBM3",
         kind=VgpuKind.VF,
         board="692-2G520-0200-000",
+        pci_ids="10de:2330:10de:16c1",
         memory_mib=81559,
         driver="570.158.02",
         vgpu_manager="570.158.02",
@@ -39,19 +41,28 @@ def test_h100_on_virtual_functions(host: Host) -> None:
             VgpuType("1133", "NVIDIA H100-80C", 81920, 0),
         ),
     )
-    assert active == [
-        ActiveVgpu(SERVER, "0000:3b:00.0", "1131", 6 * GIB, "570.158.01")
-    ]
+    assert active == [ActiveVgpu(SERVER, "0000:3b:00.0", "1131", 6 * GIB)]
     assert warnings == []
 
 
+def test_the_driver_in_the_guest(host: Host) -> None:
+    drivers, warnings = host.ask(stand_in.load("h100"), DRIVERS)
+    assert (drivers, warnings) == ({SERVER: "570.158.01"}, [])
+
+
+def test_a_guest_that_has_not_started_its_driver(host: Host) -> None:
+    drivers, warnings = host.ask(stand_in.load("a40"), DRIVERS)
+    assert (drivers, warnings) == ({}, [])
+
+
 def test_its_second_gpu_differs(host: Host) -> None:
-    """MIG on, ECC off; the board is told by PCI IDs where NVML is silent."""
+    """MIG on, ECC off; its part number NVML does not tell."""
     devices, _ = host.ask(stand_in.load("h100"), "result = backend.devices()")
     second = devices[1]
     assert (second.ecc, second.mig, second.streaming) == (False, True, False)
     assert second.read_mb_s is None
-    assert second.board == "10de:2330:10de:16c1"
+    assert second.board is None
+    assert second.pci_ids == "10de:2330:10de:16c1"
 
 
 def test_a40_with_mediated_devices(host: Host) -> None:
@@ -63,7 +74,6 @@ def test_a40_with_mediated_devices(host: Host) -> None:
     assert a40.driver == "535.261.04"
     assert [each.type_id for each in a40.types] == ["nvidia-558"]
     assert active[0].type_id == "nvidia-558"
-    assert active[0].guest_driver is None  # the guest has not started it
     assert warnings == []
 
 

@@ -58,7 +58,7 @@ def test_mediated_devices_of_a_gpu(kernel: Kernel) -> None:
         "max_resolution=5120x2880, max_instance=16\n",
     )
     (gpu,) = devices(kernel)
-    assert gpu.board == "10de:1eb8:10de:12a2"
+    assert (gpu.board, gpu.pci_ids) == (None, "10de:1eb8:10de:12a2")
     assert (gpu.name, gpu.driver) == ("PCI 10de:1eb8", "535.261.04")
     assert gpu.types == (VgpuType("nvidia-222", "GRID T4-1B", 1024, 16),)
 
@@ -79,7 +79,7 @@ def test_vgpus_on_virtual_functions(kernel: Kernel) -> None:
     kernel.vf(VF1, PF, "0", CREATABLE)
     kernel.vf(VF2, PF, "1133", "")
     (gpu,) = devices(kernel)
-    assert (gpu.address, gpu.kind, gpu.board) == (PF, VgpuKind.VF, H100)
+    assert (gpu.address, gpu.kind, gpu.pci_ids) == (PF, VgpuKind.VF, H100)
     assert gpu.types == (
         VgpuType("1131", "NVIDIA H100-20C", None, 1),
         VgpuType("1132", "H100-40C", None, 1),
@@ -147,7 +147,7 @@ def test_junk_is_unknown(kernel: Kernel, junk: bytes) -> None:
     kernel.write(f"bus/pci/devices/{VF1}/nvidia/creatable_vgpu_types", junk)
     kernel.write(f"bus/pci/devices/{PF}/subsystem_device", junk)
     gpu, mtty = devices(kernel)
-    assert gpu.board is None
+    assert gpu.board is gpu.pci_ids is None
     assert gpu.types == ()
     assert mtty.types == (VgpuType("mtty-1", "Single", None, None),)
 

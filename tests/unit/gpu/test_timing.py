@@ -17,6 +17,7 @@ def test_sixteen_gpus(library: Path, tmp_path: Path) -> None:
         for _ in range(5):
             begun_s = time.perf_counter()
             devices, active = backend.devices(), backend.active()
+            backend.guest_drivers()
             best_s = min(best_s, time.perf_counter() - begun_s)
         result = best_s, len(devices), len(active)
         """,

@@ -43,7 +43,7 @@ WRONG = {
     "auto_converge": ["no", "false"],
     "bandwidth_mbps": ["-1", "10000001", "1 Gbit/s"],
     "goal": ["slow", "FAST"],
-    "over_budget": ["maybe", "WARN", ""],
+    "over_budget": ["maybe", "REFUSE", ""],
 }
 
 

@@ -12,6 +12,8 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
+from nova_livemig_gpu.policies.xen import XenPolicy
+from tests import builders
 from tests.simulated import FakeClock, SimulatedJob
 
 
@@ -222,3 +224,26 @@ def test_a_server_paused_for_nothing_is_given_up():
     )
     assert end.sample.state is JobState.CANCELLED
     assert codes(record)[-1] == "deadline"
+
+
+def run_xen(**guest):
+    """Xen's law: it limits the rate of every pass."""
+    clock = FakeClock()
+    job = SimulatedJob(clock, **guest)
+    policy = XenPolicy(builders.budget(bandwidth_mbps=100), Surroundings(0))
+    end = SteeringLoop(
+        job, policy, policy.plan(), Record(None, {}), clock, 0.25, "server"
+    ).run()
+    return job, end
+
+
+def test_a_policy_can_limit_the_rate():
+    job, end = run_xen(rate=20)
+    assert end.sample.state is JobState.COMPLETED
+    assert ("bandwidth", 12) in job.calls
+    assert end.bandwidth_mib_s == 12
+
+
+def test_a_limit_that_libvirt_never_takes_is_novas_business():
+    with pytest.raises(JobRefused):
+        run_xen(rate=20, refuse=("bandwidth",))

@@ -39,6 +39,23 @@ def test_ours_are_found():
     assert loader.find("nova") is NovaPolicy
 
 
+def test_every_product_has_its_policies():
+    assert {
+        "nova-staircase",
+        "nova-vgpu-guide",
+        "ovirt-minimal-downtime",
+        "ovirt-suspend",
+        "ovirt-post-copy",
+        "ovirt-very-large",
+        "kubevirt",
+        "kubevirt-disrupt",
+        "kubevirt-stall",
+        "kubevirt-stall-disrupt",
+        "proxmox",
+        "xen-2005",
+    } <= set(loader.names())
+
+
 def test_names_are_sorted_and_whole():
     names = loader.names()
     assert names == sorted(set(names))

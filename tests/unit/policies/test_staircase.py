@@ -17,8 +17,11 @@ from nova_livemig_gpu.model import (
     Staircase,
     Surroundings,
 )
+from nova_livemig_gpu.policies import loader
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.policies.staircase import StaircasePolicy, limit_ms
+from tests.builders import budget, sample
+from tests.scripted import run
 
 
 def policy(around, **changes):
@@ -96,3 +99,34 @@ def test_the_deadline_comes_first(wish, kind):
     around = Surroundings(100, staircase=Staircase(500, 10, 75, 2.0))
     decided = policy(around, on_timeout=wish).decide(at(1601))
     assert decided.action.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # d = int(75 * 2) = 150 s; 500/10 + i * 45 ms
+        (
+            "nova-staircase",
+            [(0.5, 50), *((i * 150 + 0.5, 50 + i * 45) for i in range(1, 6))],
+        ),
+        # d = int(3 * 2) = 6 s
+        (
+            "nova-vgpu-guide",
+            [(0.5, 166666), (6.5, 277777), (12.5, 388888), (18.5, 500000)],
+        ),
+    ],
+)
+def test_each_step_in_the_loop(name, expected):
+    """Nova's monitor compares with "greater than", so that each step comes
+    with the look after its time."""
+    around = Surroundings(100, staircase=Staircase(500, 10, 75, 2.0))
+    steers = loader.find(name)(
+        budget(timeout_s=1600, on_timeout=OnTimeout.ABORT), around
+    )
+    events, _ = run(steers, lambda t: sample(t, 1, t, 100), 751)
+    assert [(t, value) for t, _, value in events] == expected
+
+
+def test_the_guide_without_a_size_leaves_qemus_limit():
+    steers = loader.find("nova-vgpu-guide")(budget(), Surroundings(100))
+    assert run(steers, lambda t: sample(t, 1, t, 100), 10)[0] == []

@@ -79,7 +79,7 @@ def a_server(**changes: Any) -> Any:
         "host": "source",
         "node": "source",
         "task_state": "migrating",
-        "flavor": SimpleNamespace(extra_specs={}),
+        "flavor": SimpleNamespace(extra_specs={}, memory_mb=2048),
         "pci_devices": [],
         "system_metadata": {"image_hw_machine_type": "q35"},
         "vcpu_model": None,

@@ -1,8 +1,11 @@
 """Cheaper hosts win; aggregates and option scale it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nova import objects
 from nova.scheduler import weights
 
@@ -12,6 +15,7 @@ from nova_livemig_gpu.scheduler import options
 from nova_livemig_gpu.scheduler import request as requests
 from nova_livemig_gpu.scheduler.cost import cost
 from nova_livemig_gpu.scheduler.cost_weigher import MigrationCostWeigher
+from nova_livemig_gpu.scheduler.needs import StunNeeds
 from tests import builders_facts as builders
 from tests.unit.scheduler.fakes import a_spec, migration
 
@@ -30,18 +34,37 @@ def ranked(hosts: list[Any], spec: Any) -> list[str]:
     return [each.obj.host for each in found]
 
 
+NEEDS = builders.needs(memory_mib=16 * 1024)
+
+
 def test_the_worked_example() -> None:
-    assert cost(Load(0, 1, 25000)) == pytest.approx(0.08)
-    assert cost(Load(0, 0, 1000)) == 1
+    stunned = replace(NEEDS, stun=StunNeeds(700.0, 500, 25000))
+    load = Load(0, 1, 25000)
+    assert cost(load, NEEDS) == pytest.approx(11.0, abs=0.01)
+    assert cost(load, stunned) == pytest.approx(11.7, abs=0.01)
 
 
-def test_unknown_load() -> None:
-    assert cost(Load()) == cost(Load(0, 0, 10000))
+def test_what_is_unknown() -> None:
+    needs = builders.needs()
+    assert cost(Load(), needs) == cost(Load(0, 0, 10000), needs)
+    assert cost(Load(), needs) == cost(Load(), replace(needs, memory_mib=1024))
+
+
+@given(st.integers(0, 50), st.integers(1, 400_000), st.integers(1, 1_000_000))
+def test_more_migrations_or_a_slower_link_never_cost_less(
+    running: int, link_mbps: int, memory_mib: int
+) -> None:
+    needs = builders.needs(
+        memory_mib=memory_mib, stun=StunNeeds(700.0, 500, 25000)
+    )
+    here = cost(Load(running, 0, link_mbps), needs)
+    assert here <= cost(Load(running, 1, link_mbps), needs)
+    assert here <= cost(Load(running, 0, max(1, link_mbps // 2)), needs)
 
 
 def test_a_prediction_takes_over() -> None:
     predicted = Prediction(True, 20.0, 500.0, 3, 0.0, 0.0, "")
-    assert cost(Load(9, 9, 1), predicted) == 20.5
+    assert cost(Load(9, 9, 1), NEEDS, predicted) == 20.5
 
 
 def test_order() -> None:

@@ -76,7 +76,7 @@ def test_warn_takes_aloud(kind: Any, caplog: pytest.LogCaptureFixture) -> None:
     hosts = [GOOD, MUTE]
     assert kind().filter_all(hosts, migration(rules=rules)) == hosts
     (line,) = [r.getMessage() for r in caplog.records]
-    assert "knows too little but takes 1 of 2 hosts" in line
+    assert "has doubts but takes 1 of 2 hosts" in line
 
 
 @BOTH

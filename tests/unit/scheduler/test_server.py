@@ -1,5 +1,6 @@
 """What a server needs, from Nova's objects and its host's facts."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.scheduler import server as servers
-from nova_livemig_gpu.scheduler.needs import ServerNeeds, VgpuNeeds
+from nova_livemig_gpu.scheduler.needs import ServerNeeds, StunNeeds, VgpuNeeds
 from tests import builders_facts as builders
 from tests.unit.scheduler.fakes import RULES, a_server
 
@@ -23,7 +24,7 @@ def needs(
 
 
 def flavor(**extra_specs: str) -> dict[str, Any]:
-    return {"flavor": SimpleNamespace(extra_specs=extra_specs)}
+    return {"flavor": SimpleNamespace(extra_specs=extra_specs, memory_mb=512)}
 
 
 def model(*features: tuple[str, str], **changes: Any) -> dict[str, Any]:
@@ -130,3 +131,65 @@ def test_which_flavors_ask(key: str, asks: bool) -> None:
     rules = Rules(vgpu_resource_classes=("VGPU", "CUSTOM_H100"))
     assert servers.asks_for_vgpu({key: "1"}, rules) is asks
     assert not servers.asks_for_vgpu(None, rules)
+
+
+STUN = builders.a_vgpu(stun_p90_ms=1024.0)
+STUNNED = builders.a_host(active=(STUN,))
+
+
+STUN = builders.a_vgpu(stun_p90_ms=1024.0)
+STUNNED = builders.a_host(active=(STUN,))
+
+
+@pytest.fixture
+def budget(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+    """What the budget was asked with; it is the default then."""
+    asked: list[tuple[int, bool]] = []
+
+    def told(server: Any, default: int, by_image: bool) -> int:
+        asked.append((default, by_image))
+        return default
+
+    monkeypatch.setattr(servers, "max_downtime_ms", told)
+    return asked
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the settings were asked with; they are the defaults then."""
+    asked: list[Any] = []
+
+    def told(server: Any, defaults: Any, by_image: Any) -> Any:
+        asked.append((defaults, by_image))
+        return defaults
+
+    monkeypatch.setattr(servers.server_settings, "resolve", told)
+    return asked
+
+
+def test_the_stun_is_what_the_host_predicts(resolved: list[Any]) -> None:
+    assert needs(STUNNED).stun == StunNeeds(1024.0, 500, 25_000, "refuse")
+    assert len(resolved) == 1
+    assert needs().memory_mib == 2048
+
+
+def test_a_host_that_does_not_tell_its_budget(resolved: list[Any]) -> None:
+    source = replace(
+        STUNNED, max_downtime_ms=None, over_budget=None, link_mbps=None
+    )
+    rules = Rules(
+        max_downtime_ms=77, over_budget="warn", image_properties=("goal",)
+    )
+    assert needs(source, rules).stun == StunNeeds(1024.0, 77, None, "warn")
+    assert resolved[0][1] == ("goal",)
+
+
+@pytest.mark.parametrize(
+    "active",
+    [None, (), (replace(STUN, server="other"),), (builders.a_vgpu(),)],
+)
+def test_without_a_prediction_nothing_is_looked_up(
+    active: Any, resolved: list[Any]
+) -> None:
+    assert needs(builders.a_host(active=active)).stun is None
+    assert resolved == []

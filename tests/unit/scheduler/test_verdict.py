@@ -8,6 +8,7 @@ import pytest
 import nova_livemig_gpu.scheduler
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.scheduler.verdict import (
+    ACCEPTED,
     OPTIONS,
     REFUSALS,
     Treatment,
@@ -25,7 +26,7 @@ def test_every_code_in_the_sources_is_known() -> None:
     for path in Path(nova_livemig_gpu.scheduler.__file__).parent.glob("*.py"):
         text = path.read_text().replace("_ORDER = (", "\0").split("\0")[0]
         used |= set(re.findall(r'"((?:cpu|vgpu)\.[a-z_]+)"', text))
-    assert used == FITS | REFUSALS | set(OPTIONS)
+    assert used == FITS | REFUSALS | ACCEPTED | set(OPTIONS)
 
 
 @pytest.mark.parametrize("code", sorted(OPTIONS))
@@ -33,6 +34,11 @@ def test_every_code_in_the_sources_is_known() -> None:
 def test_the_option_decides_what_is_unknown(code: str, value: str) -> None:
     rules = Rules(**{OPTIONS[code]: value})
     assert treat(Verdict(code, None, ""), rules) is Treatment(value)
+
+
+@pytest.mark.parametrize("code", sorted(ACCEPTED))
+def test_what_the_servers_settings_accept_is_told(code: str) -> None:
+    assert treat(Verdict(code, None, ""), Rules()) is Treatment.TAKE_ALOUD
 
 
 def test_what_is_known_no_option_changes() -> None:
@@ -52,3 +58,6 @@ def test_the_worst_finding() -> None:
     assert worst([fits, ecc, board], rules) is board
     assert worst([ecc, board, no], rules) is no
     assert worst([fits, ecc], Rules(unknown_gpu_mode="allow")) is ecc
+    stun = Verdict("vgpu.stun_accepted", None, "")
+    assert worst([stun, board], rules) is board
+    assert worst([fits, stun], rules) is stun

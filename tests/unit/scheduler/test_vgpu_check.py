@@ -66,7 +66,7 @@ def test_findings(changes: dict[str, Any], code: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"board": None}, "vgpu.board_unknown"),
+        ({"board": None, "pci_ids": None}, "vgpu.board_unknown"),
         ({"driver": None}, "vgpu.driver_unknown"),
         ({"ecc": None}, "vgpu.ecc_unknown"),
         ({"mig": None}, "vgpu.mig_unknown"),
@@ -106,6 +106,34 @@ def test_a_mode_that_neither_end_has_is_equal() -> None:
 def test_other_boards(name: str, memory_mib: int, match: str) -> None:
     there = a_gpu(name=name, memory_mib=memory_mib, board=f"part of {name}")
     assert between(there, board_match=match) == ("vgpu.board", False)
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "code"),
+    [
+        # (part number, PCI IDs): the part number decides where both tell it
+        (("a", "1"), ("a", "1"), "vgpu.ok"),
+        (("a", "1"), ("b", "1"), "vgpu.board"),
+        (("a", "1"), ("a", "2"), "vgpu.ok"),
+        # one host with NVML, the other without
+        ((None, "1"), ("a", "1"), "vgpu.ok"),
+        ((None, "2"), ("a", "1"), "vgpu.board"),
+        (("a", "1"), (None, "1"), "vgpu.ok"),
+        (("a", "1"), (None, "2"), "vgpu.board"),
+        ((None, "1"), (None, "1"), "vgpu.ok"),
+        # nothing alike
+        (("a", None), (None, "1"), "vgpu.board_unknown"),
+        ((None, "1"), ("a", None), "vgpu.board_unknown"),
+        ((None, None), ("a", "1"), "vgpu.board_unknown"),
+    ],
+)
+def test_only_like_is_compared_with_like(
+    there: tuple[str | None, str | None],
+    here: tuple[str | None, str | None],
+    code: str,
+) -> None:
+    ends = [a_gpu(board=b, pci_ids=ids) for b, ids in (there, here)]
+    assert between(*ends)[0] == code
 
 
 def test_board_by_model() -> None:

@@ -79,14 +79,25 @@ def test_other_vendors_and_servers_without_vgpu_are_not_asked():
 
 
 def test_the_parent_may_be_a_virtual_function(tmp_path):
-    vf = tmp_path / "0000:41:00.4"
-    vf.mkdir()
-    (tmp_path / "0000:41:00.0").mkdir()
-    os.symlink("../0000:41:00.0", vf / "physfn")
+    pci = tmp_path / "bus/pci/devices"
+    for name in ("0000:41:00.4", "0000:41:00.0"):
+        (pci / name).mkdir(parents=True)
+    os.symlink("../0000:41:00.0", pci / "0000:41:00.4/physfn")
     sysfs = str(tmp_path)
     assert exact.gpu_address("pci_0000_41_00_4", sysfs) == "0000:41:00.0"
     assert exact.gpu_address("pci_0000_41_00_0", sysfs) == "0000:41:00.0"
-    assert exact.gpu_address("mtty_mtty", sysfs) == "mtty_mtty"
+
+
+def test_the_parent_may_be_no_pci_device(tmp_path):
+    """Its address is what the kernel calls it, as the facts have it."""
+    for name in ("mtty", "odd-name", "name", "0000:41:00.0"):
+        (tmp_path / "class/mdev_bus" / name).mkdir(parents=True)
+    sysfs = str(tmp_path)
+    assert exact.gpu_address("mtty_mtty", sysfs) == "mtty"
+    assert exact.gpu_address("odd_odd_name", sysfs) == "odd-name"
+    assert exact.gpu_address("vfio_name", sysfs) == "name"
+    assert exact.gpu_address("elsewhere_thing", sysfs) == "elsewhere_thing"
+    assert exact.gpu_address("mtty_mtty", str(tmp_path / "no")) == "mtty_mtty"
 
 
 def candidates(needs, on_unknown="warn", answer=None):

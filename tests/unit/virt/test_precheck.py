@@ -19,43 +19,36 @@ def instance(**extra_specs):
         uuid=build.SERVER,
         host="source",
         node="source",
-        flavor=SimpleNamespace(extra_specs=extra_specs),
+        flavor=SimpleNamespace(extra_specs=extra_specs, memory_mb=512),
         pci_devices=None,
         vcpu_model=None,
         system_metadata={},
     )
 
 
-def stats(**changes):
-    return codec.encode(build.a_host(**changes))
-
-
 VGPU = {"resources:VGPU": "1"}
+SOURCE = build.a_host(active=(build.a_vgpu(),))
 
 
 def check(source, here):
-    precheck.check(instance(**VGPU), source, here, "here")
+    stats = {} if source is None else codec.encode(source)
+    server = instance(**VGPU)
+    precheck.check(server, precheck.needs(server, stats), here)
 
 
 def test_equal_hosts_pass():
-    source = stats(gpus=(build.a_gpu(),), active=(build.a_vgpu(),))
-    check(source, stats(gpus=(build.a_gpu(),)))
+    check(SOURCE, build.a_host())
 
 
-def test_another_board_is_refused_in_the_filters_words():
-    source = stats(gpus=(build.a_gpu(),), active=(build.a_vgpu(),))
-    here = stats(gpus=(build.a_gpu(board="900-21010-0040-000"),))
+def test_another_board_is_refused_in_the_filters_words(monkeypatch):
+    monkeypatch.setattr(precheck.CONF, "host", "here")
+    here = build.a_host(gpus=(build.a_gpu(board="900-21010-0040-000"),))
     with pytest.raises(exception.MigrationPreCheckError) as caught:
-        check(source, here)
+        check(SOURCE, here)
     assert "vgpu.board" in str(caught.value)
     assert "here:" in str(caught.value)
 
 
 def test_what_is_unknown_is_left_to_nova():
-    check({}, stats(gpus=(build.a_gpu(),)))
-    check(stats(gpus=None), {})
-
-
-def test_a_fault_of_ours_refuses_nobody(caplog):
-    precheck.check(SimpleNamespace(uuid="u"), stats(), stats(), "here")
-    assert "left to Nova" in caplog.text
+    check(None, build.a_host())
+    check(build.a_host(gpus=None), build.a_host(gpus=None, active=None))

@@ -28,7 +28,7 @@ class GpuHost(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
         conf.register_opts(CONF)
-        self._gpus = loader.load()
+        self._gpus = loader.load(CONF.livemig_gpu.gpu_call_timeout_s)
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         data: dict[str, Any] = super().get_available_resource(nodename)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Medians, and what they are measured by.
+
+With B the link's rate, D the device state that has to be sent in the stop
+(what the devices themselves counted: the least of all runs of the device)
+and F the memory that is written in a tick of the guest's clock,
+
+    minimum = (F + D) / B        allowed = 1.3 * minimum + floor
+
+where floor is the median pause of a device with next to nothing in it,
+migrated between the others. Example: 16 MiB without PRE_COPY, 42 Mbit/s, a
+floor of 300 ms: minimum 3207 ms, allowed 4469 ms.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from rich.table import Table
+
+from livelab.vfio.measure import cells
+from livelab.vfio.measure.cells import Cell
+from livelab.vfio.measure.runs import Run, of
+from livelab.vfio.sector import TICKS_PER_S
+
+SLACK = 1.3
+
+
+@dataclass(frozen=True)
+class Line:
+    """One device. None: nothing was measured, or nothing arrived."""
+
+    cell: Cell
+    downtime_ms: dict[str, float | None]
+    arrived: dict[str, str]
+    minimum_ms: float | None
+    floor_ms: float | None
+    verified: bool
+
+    @property
+    def allowed_ms(self) -> float | None:
+        if self.minimum_ms is None or self.floor_ms is None:
+            return None
+        return SLACK * self.minimum_ms + self.floor_ms
+
+
+def line(cell: Cell, runs: Sequence[Run]) -> Line:
+    """What is known of one device."""
+    mine = [run for run in runs if run.cell == cell.name]
+    by_policy = {name: of(mine, cell.name, name) for name in cells.POLICIES}
+    return Line(
+        cell,
+        {name: _downtime(some) for name, some in by_policy.items()},
+        {name: _arrived(some) for name, some in by_policy.items()},
+        _minimum_ms([run for run in mine if not run.empty]),
+        _downtime([run for run in mine if run.empty]),
+        all(run.verified for run in mine if run.ended == "completed"),
+    )
+
+
+def _downtime(runs: Sequence[Run]) -> float | None:
+    found = [
+        run.downtime_ms
+        for run in runs
+        if run.ended == "completed" and run.downtime_ms is not None
+    ]
+    return median(found) if found else None
+
+
+def _arrived(runs: Sequence[Run]) -> str:
+    return f"{sum(run.ended == 'completed' for run in runs)}/{len(runs)}"
+
+
+def _minimum_ms(runs: Sequence[Run]) -> float | None:
+    sent = [
+        run.stop_bytes
+        for run in runs
+        if run.ended == "completed" and run.stop_bytes is not None
+    ]
+    if not sent:
+        return None
+    memory = cells.LOAD.rate_mib_s * 2**20 / TICKS_PER_S
+    return (memory + min(sent)) / cells.LINK_BPS * 1e3
+
+
+def table(runs: Sequence[Run]) -> Table:
+    """A row for each device that was measured."""
+    found = Table(
+        title=f"downtime in ms, medians; link {cells.RATE_MBIT} Mbit/s"
+    )
+    found.add_column("framebuffer, written, device")
+    for name in (*cells.POLICIES, "minimum", "floor", "allowed", "contents"):
+        found.add_column(name, justify="right")
+    for cell in cells.CELLS:
+        if any(run.cell == cell.name for run in runs):
+            found.add_row(*_row(line(cell, runs)))
+    return found
+
+
+def _row(one: Line) -> list[str]:
+    ways = [
+        f"{_ms(one.downtime_ms[name])} ({one.arrived[name]})"
+        for name in cells.POLICIES
+    ]
+    figures = (one.minimum_ms, one.floor_ms, one.allowed_ms)
+    intact = "intact" if one.verified else "[red]WRONG[/]"
+    return [one.cell.name, *ways, *[_ms(each) for each in figures], intact]
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"

@@ -1,0 +1,309 @@
+"""QEMU's pre-copy, from event to event.
+
+Names: R bytes of pages left, B rate of pages in bytes/s, L downtime limit.
+
+* After ``setup_s`` the first pass sends all memory; zero pages cost their
+  search only. R falls at B.
+* QEMU looks every ``slice_s``. A pass ends with the first look at which R <=
+  B * L. The dirty pages are collected: with D distinct bytes written since
+  the last collection and W the memory that the guest writes, R' = R + D -
+  R_w * D / W: pages of W that were still to be sent, R_w, are not counted
+  twice. In the first pass W lies evenly in all memory, later all of R lies
+  in W. Collecting takes ``sync_s_per_gib``.
+* If R' + device state <= B * L the guest is stopped, and what is left is sent
+  at the link's rate (QEMU has no limit there), or else the next pass begins.
+  The pause is that time and ``overhead_ms``.
+* Auto-converge: ``planning.throttle``, at each collection; and a collection
+  every ``throttle_sync_s`` at least.
+* Post-copy: collects, pauses for ``postcopy_ms``, sends R once. It is refused
+  for a guest with device state.
+* Force-complete pauses, collects, sends R once: all that is pause.
+
+Between two events everything is linear, so that a look costs the same
+whether a pass takes a second or an hour. Chance is a generator with a seed.
+
+Example: 200 MiB of non-zero memory at 50 MiB/s, 40 MiB/s written over 128
+MiB, L = 200 ms: the first pass ends after 3.8 s with less than 10 MiB left and
+finds nearly 128 MiB dirty.
+"""
+
+import math
+import random
+from enum import Enum
+
+from nova_livemig_gpu.model import JobState
+from nova_livemig_gpu.planning.host import (
+    HEADER_BYTES,
+    PAGE_BYTES,
+    Guest,
+    Hosts,
+)
+from nova_livemig_gpu.planning.throttle import Throttle
+
+_MIB = 2**20
+_GIB = 2**30
+_WIRE = (PAGE_BYTES + HEADER_BYTES) / PAGE_BYTES
+#: QEMU's ``downtime-limit`` where nobody sets one.
+_QEMU_LIMIT_MS = 300
+_ROUNDING = PAGE_BYTES
+_SAME = 1e-6
+
+
+class Phase(Enum):
+    """Where a simulated migration is."""
+
+    SETUP = "setup"
+    PRECOPY = "precopy"
+    #: The rest is sent once, until ``_end_s``.
+    LAST = "last"
+    ENDED = "ended"
+
+
+class Engine:
+    """One migration. All attributes are there to be read.
+
+    :ivar t_s: how far it has got
+    :ivar left_bytes: R
+    :ivar sent_bytes: on the wire
+    :ivar downtime_ms: pause of the guest; None: none so far
+    :ivar work_s: seconds of work that the guest got done
+    """
+
+    def __init__(
+        self,
+        guest: Guest,
+        hosts: Hosts,
+        auto_converge: bool,
+        cap_mib_s: int,
+        seed: int,
+        cut_s: float | None,
+    ) -> None:
+        """:param cap_mib_s: limit of the rate before the stop; 0: none
+
+        :param cut_s: the job is cancelled then
+        """
+        self._guest, self._hosts = guest, hosts
+        self._auto_converge, self._cut_s = auto_converge, cut_s
+        self._dice = random.Random(seed)
+        self.limit_ms = _QEMU_LIMIT_MS
+        self._cap_mib_s = cap_mib_s
+        self.phase = Phase.SETUP
+        self.state = JobState.RUNNING
+        self.t_s = 0.0
+        self.left_bytes = float(guest.total_bytes)
+        self._left_zero_bytes = float(guest.total_bytes - guest.nonzero_bytes)
+        self.sent_bytes = 0.0
+        self._page_bps = self.wire_bps = self._seen_bps = 0.0
+        self.iteration = 0
+        self._pass_s = self._collected_s = 0.0
+        self.normal_bytes = self.zero_bytes = 0.0
+        self.dirty_bps: float | None = None
+        self.throttle = Throttle()
+        self.work_s = 0.0
+        self._stopped = False
+        self.downtime_ms: float | None = None
+        self._end_s = 0.0
+
+    # ---- what it is told
+
+    def set_limit(self, limit_ms: int) -> None:
+        """Set QEMU's ``downtime-limit``."""
+        self.limit_ms = limit_ms
+
+    def set_cap(self, mib_s: int) -> None:
+        """Limit the rate before the stop; 0: no limit."""
+        self._cap_mib_s = mib_s
+        if self.phase is Phase.PRECOPY:
+            self._set_rate()
+
+    def start_postcopy(self) -> None:
+        """Switch; memory must be flowing."""
+        self._collect()
+        self.downtime_ms = self._hosts.postcopy_ms
+        pause_s = self._hosts.postcopy_ms / 1e3
+        self._last(self._rest_bytes / self._hosts.link_bps + pause_s)
+
+    def pause(self) -> None:
+        """Stop the guest; what is left is sent at the present rate."""
+        if self.phase is Phase.PRECOPY:
+            self._collect()
+        self._stop(self.wire_bps or self._hosts.link_bps)
+
+    def cancel(self) -> None:
+        """End it without success."""
+        self._finish(JobState.CANCELLED)
+
+    # ---- time
+
+    def advance(self, until_s: float) -> None:
+        """Let it run until then."""
+        while self.phase is not Phase.ENDED:
+            event_s = self._next_event_s()
+            if self._cut_s is not None and event_s > self._cut_s < until_s:
+                self._flow(self._cut_s)
+                self.cancel()
+                return
+            if event_s > until_s:
+                self._flow(until_s)
+                return
+            self._flow(event_s)
+            self._event()
+
+    def _next_event_s(self) -> float:
+        match self.phase:
+            case Phase.SETUP:
+                return max(self._hosts.setup_s, self.t_s)
+            case Phase.PRECOPY:
+                return self._pass_end_s()
+            case _:
+                return self._end_s
+
+    def _pass_end_s(self) -> float:
+        spare = max(self.left_bytes - self._threshold(), 0.0)
+        fits_s = max(self.t_s, self._pass_s) + spare / self._page_bps
+        slice_s = self._hosts.slice_s
+        slices = math.ceil((fits_s - self._pass_s) / slice_s - _SAME)
+        end_s = self._pass_s + max(slices, 1) * slice_s
+        often_s = self._hosts.throttle_sync_s
+        if self._auto_converge and often_s and self.iteration > 1:
+            end_s = min(end_s, self._collected_s + often_s)
+        return max(end_s, self.t_s)
+
+    def _threshold(self) -> float:
+        """What QEMU takes for sent within the limit."""
+        return self._seen_bps * self.limit_ms / 1e3
+
+    def _flow(self, until_s: float) -> None:
+        """Let time pass without an event."""
+        seconds = until_s - self.t_s
+        if seconds <= 0:
+            return
+        self.t_s = until_s
+        if not self._stopped:
+            self.work_s += seconds * self._share
+        if self.phase in (Phase.SETUP, Phase.ENDED) or not self._page_bps:
+            return
+        begun_s = max(self._pass_s, until_s - seconds)
+        pages = min(
+            self._page_bps * max(until_s - begun_s, 0.0), self.left_bytes
+        )
+        zero = pages * self._zero_share
+        self.left_bytes -= pages
+        self._left_zero_bytes -= zero
+        self.zero_bytes += zero
+        self.normal_bytes += pages - zero
+        self.sent_bytes += (
+            pages - zero
+        ) * _WIRE + zero / PAGE_BYTES * HEADER_BYTES
+
+    @property
+    def _share(self) -> float:
+        return self._guest.work_share(self.throttle.percent)
+
+    @property
+    def _zero_share(self) -> float:
+        """Of what is left."""
+        if not self.left_bytes:
+            return 0.0
+        return self._left_zero_bytes / self.left_bytes
+
+    # ---- events
+
+    def _event(self) -> None:
+        match self.phase:
+            case Phase.SETUP:
+                self.phase = Phase.PRECOPY
+                self._collected_s = self.t_s
+                self._next_pass()
+            case Phase.PRECOPY:
+                self._collect()
+                device = self._guest.device_stop_bytes
+                if self.left_bytes + device <= self._threshold() + _ROUNDING:
+                    self._switchover()
+                else:
+                    self._next_pass()
+            case Phase.LAST:
+                self._finish(JobState.COMPLETED)
+
+    def _next_pass(self) -> None:
+        self.iteration += 1
+        sync_s = self._hosts.sync_s_per_gib * self._guest.total_bytes / _GIB
+        self._pass_s = self.t_s + (sync_s if self.iteration > 1 else 0.0)
+        self._set_rate()
+
+    def _set_rate(self) -> None:
+        """Set the rate of pages for the pass that runs."""
+        wire = self._hosts.link_bps
+        if self._cap_mib_s:
+            wire = min(wire, self._cap_mib_s * _MIB)
+        if self._hosts.jitter:
+            wire *= max(self._dice.gauss(1.0, self._hosts.jitter), 0.1)
+        self.wire_bps = self._seen_bps = wire
+        self._page_bps = wire / _WIRE
+        if self.iteration == 1:
+            copied, seconds = self._first_pass()
+            self._seen_bps = copied / seconds
+            self._page_bps = self._guest.total_bytes / seconds
+
+    def _first_pass(self) -> tuple[float, float]:
+        """Bytes on the wire and seconds of the whole first pass."""
+        guest = self._guest
+        copied = guest.nonzero_bytes * _WIRE + guest.device_bytes
+        zero = guest.total_bytes - guest.nonzero_bytes
+        seconds = copied / self.wire_bps + zero / self._hosts.zero_bps
+        return copied, seconds
+
+    def _collect(self) -> None:
+        """Add what was written since the last time to what is left."""
+        age_s = self._guest.age_s
+        writer = self._guest.writer
+        dirtied = writer.distinct_bytes(
+            age_s + self._collected_s, age_s + self.t_s, self._share
+        )
+        reach = writer.reach_bytes(age_s + self.t_s)
+        both = self._unsent(reach) * dirtied / reach if reach else 0.0
+        fresh = max(dirtied - both, 0.0)
+        seconds = self.t_s - self._collected_s
+        if seconds > 0:
+            self.dirty_bps = fresh / seconds
+        self.left_bytes += fresh
+        self._collected_s = self.t_s
+        if self._auto_converge:
+            self.throttle = self.throttle.collected(
+                self.t_s, self.sent_bytes, fresh
+            )
+
+    def _unsent(self, reach: float) -> float:
+        """What of the memory that the guest writes is still to be sent."""
+        if self.iteration == 1:
+            return reach * self.left_bytes / self._guest.total_bytes
+        return min(self.left_bytes, reach)
+
+    def _switchover(self) -> None:
+        self._stop(self._hosts.link_bps)
+
+    def _stop(self, wire_bps: float) -> None:
+        pause_s = self._rest_bytes / wire_bps + self._hosts.overhead_ms / 1e3
+        self._stopped = True
+        self.downtime_ms = pause_s * 1e3
+        self._last(pause_s)
+
+    @property
+    def _rest_bytes(self) -> float:
+        """What is left, on the wire."""
+        pages = self.left_bytes * (1 - self._zero_share)
+        return pages * _WIRE + self._guest.device_stop_bytes
+
+    def _last(self, seconds: float) -> None:
+        """Send the rest once, in so many seconds."""
+        self.sent_bytes += self._rest_bytes
+        self.phase = Phase.LAST
+        self.normal_bytes += self.left_bytes
+        self._page_bps = 0.0
+        self._end_s = self.t_s + seconds + self._hosts.end_s
+
+    def _finish(self, state: JobState) -> None:
+        self.phase = Phase.ENDED
+        self.state = state
+        if state is JobState.COMPLETED:
+            self.left_bytes = 0.0

@@ -1,0 +1,152 @@
+"""A simulated QEMU as the loop's job, and the time that it lives in.
+
+What libvirt would refuse is refused: anything about a job that is about to
+end, post-copy where the job was started without it, where the guest has
+device state, or before memory flows.
+"""
+
+from dataclasses import dataclass, replace
+
+from nova_livemig_gpu.migration.loop import Clock, Job, JobRefused
+from nova_livemig_gpu.model import JobState, Sample, StartPlan
+from nova_livemig_gpu.planning.engine import Engine, Phase
+from nova_livemig_gpu.planning.host import PAGE_BYTES, Guest, Hosts
+from nova_livemig_gpu.policies.progress import Progress
+
+
+class SimulatedClock(Clock):
+    """Time that passes by sleeping only."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def now(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What happened, for whoever ran it.
+
+    :ivar total_s: when the job ended
+    :ivar downtime_ms: pause of the guest; None: it was never paused
+    :ivar sent_bytes: on the wire
+    :ivar work_share: what the guest got done, of what it would have without
+        a migration
+    """
+
+    state: JobState
+    total_s: float
+    downtime_ms: float | None
+    sent_bytes: float
+    passes: int
+    postcopy: bool
+    paused: bool
+    throttle_percent: int
+    work_share: float
+
+
+class SimulatedQemu(Job):
+    """See the module; ``planning.engine`` is what happens inside."""
+
+    def __init__(
+        self,
+        guest: Guest,
+        hosts: Hosts,
+        plan: StartPlan,
+        clock: Clock,
+        seed: int = 0,
+        cut_s: float | None = None,
+    ) -> None:
+        """:param cut_s: the job is cancelled then"""
+        self._guest, self._plan, self._clock = guest, plan, clock
+        self._engine = Engine(
+            guest,
+            hosts,
+            plan.auto_converge,
+            plan.bandwidth_mib_s,
+            seed,
+            cut_s,
+        )
+        self._postcopy = self._paused = False
+
+    def sample(self, t_s: float) -> Sample:
+        now = self._engine
+        now.advance(self._clock.now())
+        if not now.iteration:
+            return Sample(t_s, now.state)
+        return Sample(
+            t_s,
+            now.state,
+            iteration=now.iteration,
+            total_bytes=self._guest.total_bytes,
+            processed_bytes=int(now.sent_bytes),
+            remaining_bytes=int(now.left_bytes),
+            memory_bps=now.wire_bps,
+            dirty_bps=now.dirty_bps,
+            page_size_bytes=PAGE_BYTES,
+            normal_pages=int(now.normal_bytes / PAGE_BYTES),
+            zero_pages=int(now.zero_bytes / PAGE_BYTES),
+            throttle_percent=now.throttle.percent or None,
+        )
+
+    def set_max_downtime(self, limit_ms: int) -> None:
+        self._running("downtime limit").set_limit(limit_ms)
+
+    def set_bandwidth(self, mib_s: int) -> None:
+        self._running("bandwidth limit").set_cap(mib_s)
+
+    def start_postcopy(self) -> None:
+        engine = self._running("post-copy")
+        if not self._can_postcopy:
+            raise JobRefused(what="post-copy", reason="not possible")
+        if engine.phase is Phase.SETUP:
+            raise JobRefused(what="post-copy", reason="nothing was sent yet")
+        engine.start_postcopy()
+        self._postcopy = True
+
+    @property
+    def _can_postcopy(self) -> bool:
+        return self._plan.postcopy and not self._guest.device_stop_bytes
+
+    def force_complete(self) -> None:
+        engine = self._running("force-complete")
+        if self._can_postcopy:
+            self.start_postcopy()
+            return
+        engine.pause()
+        self._paused = True
+
+    def abort(self) -> None:
+        self._running("abort").cancel()
+
+    def attend(self, progress: Progress) -> Progress:
+        forced = progress.forced or self._paused
+        if (progress.postcopy, progress.forced) == (self._postcopy, forced):
+            return progress
+        return replace(progress, postcopy=self._postcopy, forced=forced)
+
+    def _running(self, what: str) -> Engine:
+        self._engine.advance(self._clock.now())
+        if self._engine.phase in (Phase.LAST, Phase.ENDED):
+            raise JobRefused(what=what, reason="the job is about to end")
+        return self._engine
+
+    def seen(self) -> Seen:
+        """Return what happened until now."""
+        now = self._engine
+        running_s = now.t_s - (now.downtime_ms or 0.0) / 1e3
+        return Seen(
+            state=now.state,
+            total_s=now.t_s,
+            downtime_ms=now.downtime_ms,
+            sent_bytes=now.sent_bytes,
+            passes=now.iteration,
+            postcopy=self._postcopy,
+            paused=self._paused,
+            throttle_percent=now.throttle.percent,
+            work_share=min(now.work_s / running_s, 1.0) if running_s else 1.0,
+        )

@@ -1,0 +1,95 @@
+"""What is asked before a server may come, and how often."""
+
+from types import SimpleNamespace
+
+import pytest
+from nova import exception
+
+from nova_livemig_gpu.conf.scheduler import Rules
+from nova_livemig_gpu.facts import codec
+from nova_livemig_gpu.gpu.null import NullBackend
+from nova_livemig_gpu.virt import hostchecks, precheck
+from nova_livemig_gpu.virt.hostchecks import HostChecks
+from tests import builders_facts as build
+from tests.builders import options
+from tests.unit.virt.test_precheck import VGPU, instance
+
+SOURCE = {
+    "stats": codec.encode(build.a_host(active=(build.a_vgpu(),))),
+}
+
+
+class Reader:
+    """The facts of this host; counts who reads them."""
+
+    def __init__(self, *found):
+        self.left = list(found)
+
+    def __call__(self):
+        found = self.left.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@pytest.fixture
+def make(monkeypatch):
+    monkeypatch.setattr(precheck.options, "rules", Rules)
+    monkeypatch.setattr(hostchecks.nova_rpc, "TRANSPORT", None)
+    monkeypatch.setattr(
+        hostchecks.rpc_client,
+        "Client",
+        lambda *args: SimpleNamespace(vgpu_metadata=None),
+    )
+    asked = []
+    monkeypatch.setattr(
+        hostchecks.exact,
+        "check_candidates",
+        lambda instance, needs, gpus, *rest: asked.append((needs, gpus)),
+    )
+
+    def build_it(reader, release="34"):
+        service = SimpleNamespace(
+            release=release,
+            gpus=NullBackend(),
+            options=SimpleNamespace(read=options),
+        )
+        return HostChecks(service, reader), asked
+
+    return build_it
+
+
+def test_one_look_serves_both_checks(make):
+    """And what the server needs is worked out once."""
+    here = build.a_host()
+    reader = Reader(here)
+    checks, asked = make(reader)
+    checks.check_host(instance(**VGPU), SOURCE)
+    ((needs, gpus),) = asked
+    assert (reader.left, gpus) == ([], here.gpus)
+    assert needs.vgpus[0].type == build.a_type(1)
+
+
+def test_the_room_of_a_second_ago_does_not_count(make):
+    """Between two checks the last vGPU was claimed."""
+    full = (build.a_type(1, creatable=0),)
+    now_full = build.a_host(gpus=(build.a_gpu(types=full),))
+    checks, _ = make(Reader(build.a_host(), now_full))
+    checks.check_host(instance(**VGPU), SOURCE)
+    with pytest.raises(exception.MigrationPreCheckError, match=r"vgpu\.full"):
+        checks.check_host(instance(**VGPU), SOURCE)
+
+
+def test_a_refusal_ends_it(make):
+    gpu = build.a_gpu(board="900-21010-0040-000")
+    checks, asked = make(Reader(build.a_host(gpus=(gpu,))))
+    with pytest.raises(exception.MigrationPreCheckError, match=r"vgpu\.board"):
+        checks.check_host(instance(**VGPU), SOURCE)
+    assert asked == []
+
+
+def test_a_fault_of_ours_refuses_nobody(make, caplog):
+    checks, asked = make(Reader(OSError("broken")))
+    checks.check_host(instance(**VGPU), SOURCE)
+    assert asked == []
+    assert "left to Nova" in caplog.text

@@ -1,0 +1,91 @@
+"""What is published, and with which counts."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from nova_livemig_gpu.facts import codec, traits
+from nova_livemig_gpu.gpu.null import NullBackend
+from nova_livemig_gpu.virt import publisher
+from nova_livemig_gpu.virt.running import Running
+from tests import builders_facts as build
+from tests.builders import options
+
+UNKNOWN = Running()
+
+
+class Reader:
+    """Stands for HostFactsReader."""
+
+    def __init__(self, facts):
+        self.facts = facts
+        self.fresh = 0
+        self.settings = None
+
+    def read(self, settings):
+        self.fresh += 1
+        self.settings = settings
+        if isinstance(self.facts, Exception):
+            raise self.facts
+        return self.facts
+
+    def recent(self, settings):
+        return self.facts
+
+
+@pytest.fixture
+def make(monkeypatch):
+    def build_it(facts, counts=UNKNOWN, steered=0, **changes):
+        monkeypatch.setattr(publisher, "running", lambda host: counts)
+        service = SimpleNamespace(
+            driver=None,
+            gpus=NullBackend(),
+            release=None,
+            options=SimpleNamespace(read=lambda: options(**changes)),
+        )
+        own = publisher.Publisher(service, lambda: steered)
+        own._facts = Reader(facts)
+        return own
+
+    return build_it
+
+
+@pytest.mark.parametrize(
+    ("counts", "steered", "out", "into"),
+    [
+        (Running(1, 2), 0, 1, 2),
+        (Running(0, 0), 1, 0, 0),
+        (Running(None, None), 1, 1, None),
+    ],
+)
+def test_migrations_are_counted(make, counts, steered, out, into):
+    """Nova's records count; without them our own sessions."""
+    own = make(build.a_host(), counts, steered)
+    facts = codec.decode(own.stats())
+    assert (facts.migrations_out, facts.migrations_in) == (out, into)
+
+
+def test_the_options_go_with_the_facts(make, monkeypatch):
+    own = make(build.a_host(), link_mbps=400, over_budget="warn")
+    own.stats()
+    settings = own._facts.settings
+    assert (settings.link_mbps, settings.over_budget) == (400, "warn")
+    assert settings.max_downtime_ms == 500
+    assert settings.address
+
+
+def test_a_destination_always_looks_anew(make):
+    own = make(build.a_host())
+    assert own.facts() is own.facts()
+    assert own._facts.fresh == 2
+
+
+def test_traits_of_what_was_read_a_moment_ago(make):
+    own = make(build.a_host())
+    assert traits.MIGRATABLE in own.traits({"HW_CPU_X86_AVX"})
+    assert own._facts.fresh == 0
+
+
+def test_a_fault_of_ours_publishes_nothing_and_breaks_nothing(make, caplog):
+    assert make(OSError("broken")).stats() == {}
+    assert "are not published" in caplog.text
