@@ -128,8 +128,10 @@ class Pass:
 
     :ivar number: 1 for the first pass
     :ivar sent_bytes: what the pass sent
-    :ivar dirtied_bytes: distinct memory found dirty at its end, which the
-        next pass has to send; a point of the dirty curve
+    :ivar dirtied_bytes: distinct memory found dirty at its end that was not
+        waiting already
+    :ivar unsent_bytes: what was waiting still; the next pass has to send
+        both
     :ivar merged: the loop was away, and it is several passes in one: what
         it dirtied and how long it took do not belong together
     """
@@ -140,6 +142,7 @@ class Pass:
     sent_bytes: int
     dirtied_bytes: int
     merged: bool = False
+    unsent_bytes: int = 0
 
     @property
     def duration_s(self) -> float:

@@ -23,7 +23,7 @@ from rich.progress import (
 from livelab import paths
 from livelab.hosts import Network
 from livelab.libvirtd import Libvirtd
-from livelab.predicting import journey, report
+from livelab.predicting import foretell, journey, report
 from livelab.predicting.loads import (
     BUDGETS_MS,
     LINKS_MBPS,
@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
         "--report", action="store_true", help="only draw what is there"
     )
     parser.add_argument(
+        "--again",
+        action="store_true",
+        help="only draw, with what the models of now predict from what was "
+        "known before each start",
+    )
+    parser.add_argument(
         "--loads",
         type=lambda text: text.split(","),
         default=list(LOADS),
@@ -67,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how the dirty curve is measured; the monitor gives a guest of "
         "256 MiB as many samples as one of 8 GiB has by libvirt",
     )
-    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--seconds", type=float, default=26.0)
     parser.add_argument(
         "--minutes", type=float, help="begin no cell after so many"
     )
@@ -79,6 +85,10 @@ def main(words: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(words)
     console = Console()
     results = Results(given.out / "results.jsonl")
+    if given.again:
+        again = [foretell.again(result) for result in results.all]
+        report.write(again, given.out, console, note="models of now")
+        return 0
     if not given.report:
         wanted = _wanted(given)
         _run(given, wanted, results, console)
@@ -137,6 +147,7 @@ def _run(
                 )
                 bar.console.print(report.line(result))
                 bar.advance(task)
+            runner.settle()
         finally:
             runner.close()
 

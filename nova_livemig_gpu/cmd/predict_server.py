@@ -41,7 +41,7 @@ def predict(
     :raises Failure: it cannot be looked at
     :raises WrongInput: something must be given that is not known
     """
-    seen = _look(arguments)
+    seen = _look(arguments, options)
     spread, stun = _stun(seen.vgpus, history)
     curve = _curve(history, seen.server, seen.memory.normal_bytes)
     transport = _transport(arguments, history, seen.host, options)
@@ -61,7 +61,7 @@ def predict(
     return calibration.correct(found, calibration.learn(errors)), spread
 
 
-def _look(arguments: argparse.Namespace) -> "inquiry.Look":
+def _look(arguments: argparse.Namespace, options: Options) -> "inquiry.Look":
     # only here: libvirt is not needed for the other predictions
     from nova_livemig_gpu.virt import inquiry
 
@@ -69,7 +69,9 @@ def _look(arguments: argparse.Namespace) -> "inquiry.Look":
     inquiry.silence()
     try:
         seen = inquiry.look(
-            arguments.server, loader.load(), arguments.link_mbps
+            arguments.server,
+            loader.load(options.gpu_call_timeout_s),
+            arguments.link_mbps,
         )
     except inquiry.ServerUnknown as exc:
         raise Failure(exc) from exc

@@ -40,6 +40,9 @@ class Options:
     state_dir: str
     max_records: int
     max_history: int
+    predict: str
+    dirty_rate_seconds: int
+    dirty_rate_gauge: str
     audit_log: str
     unknown_compatibility: str
     exact_check_timeout_s: int

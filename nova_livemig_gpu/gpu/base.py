@@ -53,6 +53,7 @@ class GpuBackend(abc.ABC):
         that hangs, no more than this may be unknown.
         """
         return {}
+
     def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
         """Tell how busy a GPU is now; None: this backend cannot know.
 

@@ -162,6 +162,7 @@ class BoundedBackend(GpuBackend):
 
     def guest_drivers(self) -> Mapping[str, str] | None:
         return self._of_vgpus.run("guest_drivers", self._backend.guest_drivers)
+
     def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
         return self._lane.run(
             "telemetry", lambda: self._backend.telemetry(gpu_address, server)

@@ -1,7 +1,7 @@
 """``adaptive``: learn the dirty curve, then take the shortest way out.
 
 Names: R bytes left, B sending rate in bytes/s, f the dirty curve shown by
-the passes so far (FACTS of the running job, see ``policies.progress``),
+the passes so far and by what was known before (``Progress.curve``),
 L the downtime limit that QEMU has.
 
 QEMU stops the guest when what is left fits into B * L. Stopping, handing
@@ -162,7 +162,12 @@ class AdaptivePolicy(Policy):
         return _View(
             left,
             rate,
-            precopy.predict(progress.curve(), left, rate, self.limit_max_ms),
+            precopy.predict(
+                progress.curve(self.around.curve),
+                left,
+                rate,
+                self.limit_max_ms,
+            ),
             precopy.postcopy_s(left, rate),
         )
 

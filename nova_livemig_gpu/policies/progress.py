@@ -22,13 +22,13 @@ Example: B * L is 10 MB; 20 MB left at 1.0 s, then at 1.25 s iteration + 1,
 from dataclasses import dataclass, replace
 
 from nova_livemig_gpu.model import (
-    CurvePoint,
     DirtyCurve,
     JobState,
     Pass,
     Sample,
 )
-from nova_livemig_gpu.prediction import curve
+from nova_livemig_gpu.prediction import merge, shown
+from nova_livemig_gpu.prediction.merge import Observed
 
 #: Bandwidth is taken over this much of the past.
 _RATE_WINDOW_S = 2.0
@@ -140,12 +140,11 @@ class Progress:
         share = 1.0
         if handled > 0:
             share = (left - self._fits_bytes()) / handled
-        end_s = last.t_s + (now.t_s - last.t_s) * min(max(share, 0.0), 1.0)
+        share = min(max(share, 0.0), 1.0)
+        end_s = last.t_s + (now.t_s - last.t_s) * share
         sent_before = last.processed_bytes or 0
         sent_now = now.processed_bytes or 0
-        end_bytes = round(
-            sent_before + (sent_now - sent_before) * min(max(share, 0.0), 1.0)
-        )
+        end_bytes = round(sent_before + (sent_now - sent_before) * share)
         dirtied = max(after - left + handled, 0)
         if not _has_pages(last, now):
             dirtied = max(dirtied, after)
@@ -156,6 +155,7 @@ class Progress:
             sent_bytes=max(end_bytes - self.pass_start_bytes, 0),
             dirtied_bytes=dirtied,
             merged=(now.iteration or 0) - (last.iteration or 0) > 1,
+            unsent_bytes=max(round(left - handled * share), 0),
         )
         return replace(
             self._with_best(done),
@@ -253,25 +253,35 @@ class Progress:
         total = self.sample.total_bytes if self.sample else None
         return float(total or 1)
 
-    def curve(self) -> DirtyCurve:
+    def curve(self, before: DirtyCurve | None = None) -> DirtyCurve:
         """The dirty curve that the finished passes show.
 
         Of passes with similar periods the newest counts: a point is dropped
-        when a newer one lies within 10% of its period.
+        when a newer one lies within 10% of its period. What was known
+        before the start is merged with them, and ages with the migration.
+
+        :param before: measured or remembered before the start
         """
-        kept: list[CurvePoint] = []
-        for done in reversed(self.passes[-_CURVE_PASSES:]):
-            if done.duration_s <= 0 or done.merged:
-                continue
-            near = any(
-                abs(done.duration_s - other.period_s) < 0.1 * other.period_s
-                for other in kept
-            )
-            if not near:
-                kept.append(
-                    CurvePoint(done.duration_s, float(done.dirtied_bytes))
-                )
-        return curve.make(kept, self.memory_ceiling_bytes())
+        seen = shown.points(
+            self.passes[-_CURVE_PASSES:],
+            self.memory_ceiling_bytes(),
+            self.elapsed_s,
+        )
+        kept: list[Observed] = []
+        for point in reversed(seen):
+            if not any(_near(point, other) for other in kept):
+                kept.append(point)
+        if before is not None:
+            kept += [
+                Observed(p.period_s, p.dirty_bytes, age_s=self.elapsed_s)
+                for p in before.points
+            ]
+        ceiling = self.memory_ceiling_bytes()
+        return merge.merge(kept, ceiling) or DirtyCurve((), ceiling)
+
+
+def _near(older: Observed, newer: Observed) -> bool:
+    return abs(newer.period_s - older.period_s) < 0.1 * older.period_s
 
 
 def _has_pages(*samples: Sample) -> bool:

@@ -13,8 +13,8 @@ from nova import rpc as nova_rpc
 from oslo_log import log as logging
 
 from nova_livemig_gpu import conf
-from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.exception import MigrationRefused
+from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.rpc import client as rpc_client
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.virt import exact, precheck

@@ -22,6 +22,7 @@ from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt import errors
 from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.forecast import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.proxies import (
     ConcludedGuest,
@@ -44,6 +45,7 @@ class Session:
     :ivar steered_end: how the job ended, where our loop saw it
     :ivar plain: libvirt took the plan's parameters but for its extra ones
     :ivar on_failure: what is to be undone when the migration fails
+    :ivar foreseen: what was known before the start
     """
 
     instance: Any
@@ -61,6 +63,7 @@ class Session:
     watcher: Watcher | None = None
     calls: HookCalls | None = None
     destination: str | None = None
+    foreseen: Foreseen = field(default_factory=Foreseen)
 
     def planned(self, guest: Any) -> Any:
         """Return the guest that starts its migration as planned."""

@@ -19,6 +19,7 @@ from nova_livemig_gpu.virt import (
     trail,
 )
 from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.foresight import Foresight
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.opening import Opening
 from nova_livemig_gpu.virt.service import Service
@@ -44,6 +45,7 @@ class Steering:
         self._driver = service.driver
         self._sessions: dict[str, Session] = {}
         self._hooks = stephooks.StepHooks(service, options.hooks)
+        self._foresight = Foresight(service)
         self.release = service.release
 
     @property
@@ -93,12 +95,17 @@ class Steering:
         policy = self._opening.policy(
             options, records, context, instance, guest, dest, migrate_data
         )
+        foreseen = self._foresight.look(
+            options, policy, instance, dest, guest, self.running
+        )
+        policy = type(policy)(policy.budget, foreseen.on(policy.around))
         record = records.create(
             migrate_data.migration.uuid,
             trail.head(
                 context, instance, dest, migrate_data.migration, policy.around
             ),
         )
+        record.note(running=self.running, **foreseen.facts())
         calls = self._calls(
             options, context, instance, dest, migrate_data, policy
         )
@@ -130,6 +137,7 @@ class Steering:
             watcher=stephooks.HookWatcher(calls),
             calls=calls,
             destination=dest,
+            foreseen=foreseen,
         )
 
     def preflight(
@@ -142,15 +150,18 @@ class Steering:
         :raises MigrationRefused: it may not
         """
         options = self._options.read()
+        guest = self._driver._host.get_guest(instance)
         policy = self._opening.policy(
             options,
             Records(options.state_dir, options.max_records),
             context,
             instance,
-            self._driver._host.get_guest(instance),
+            guest,
             None,
             migrate_data,
         )
+        around = self._foresight.glance(options, policy, instance, guest)
+        policy = type(policy)(policy.budget, around)
         self._opening.judge(policy, None, None, instance)
 
     def _calls(
@@ -228,6 +239,7 @@ class Steering:
             if session.calls is not None:
                 stephooks.ended(session.calls, outcome)
                 session.record.note(hooks=session.calls.collect())
+            self._foresight.learn(session, outcome)
             session.record.note(ended_at=trail.now())
             session.record.ended(outcome)
         except Exception:

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from livelab.predicting import figures, page, plot, table
+from livelab.predicting.experience import MODELS
 from livelab.predicting.figures import Result
-from livelab.predicting.foretell import MODELS
 
 
 def line(result: Result) -> str:
@@ -24,13 +24,19 @@ def line(result: Result) -> str:
     return f"{result['key']:24} predicted {said}; was {real}"
 
 
-def write(results: Sequence[Result], out: Path, console: Console) -> None:
-    """Print the tables; write plot and page beside the results."""
+def write(
+    results: Sequence[Result], out: Path, console: Console, note: str = ""
+) -> None:
+    """Print the tables; write plot and page beside the results.
+
+    :param note: for the title
+    """
     runs = figures.counted(results)
     if not runs:
         console.print("There is no result yet.")
         return
     title = f"{len(runs)} migrations, predicted before they began"
+    title += f" ({note})" if note else ""
     console.print(table.rich(title, table.models(runs)))
     console.print(
         table.rich(

@@ -245,7 +245,9 @@ def server(monkeypatch):
         )
     }
     monkeypatch.setattr(inquiry, "look", lambda *args, **kwargs: seen["look"])
-    monkeypatch.setattr(predict_server.loader, "load", NullBackend)
+    monkeypatch.setattr(
+        predict_server.loader, "load", lambda bound_s: NullBackend()
+    )
     return seen
 
 

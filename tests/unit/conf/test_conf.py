@@ -23,7 +23,6 @@ WRONG = {
     "bandwidth_mbps": ("fast", "fast"),
     "over_budget": ("maybe", "refuse"),
     "goal": ("slow", "gentle"),
-    "over_budget": ("maybe", "refuse"),
     "hook_timeout_s": ("0", "1"),
     "device_channels": ("-1", "0"),
     "switchover_bandwidth_mbps": ("1", "8"),

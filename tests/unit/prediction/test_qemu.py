@@ -72,3 +72,27 @@ def test_what_leaves_a_fifth_of_the_link_ends(share, link, limit):
     assume(5 * alone_s < 3600)
     assert found.converges
     assert found.total_s <= 6 * alone_s
+
+
+def hot(mib):
+    """So much, written all over in 0.2 s."""
+    points = (CurvePoint(0.2, mib * MIB), CurvePoint(10.0, mib * MIB))
+    return DirtyCurve(points, GUEST.normal_bytes)
+
+
+def test_a_hot_set_that_hardly_does_not_fit():
+    """QEMU's own bandwidth is above the mean now and then."""
+    link = 50 * MIB * passes.wire(GUEST)
+    assert qemu.predict(GUEST, hot(14.5), link, 300).converges
+    found = qemu.predict(GUEST, hot(16), link, 300)
+    assert found.converges
+    assert 300 < found.downtime_ms <= 330
+    assert not qemu.predict(GUEST, hot(18), link, 300).converges
+
+
+def test_a_page_that_waits_and_is_dirtied_again_waits_once():
+    """The hot set fits, though it is dirtied faster than it is sent."""
+    link = 50 * MIB * passes.wire(GUEST)
+    found = qemu.predict(GUEST, hot(12), link, 300)
+    assert found.converges
+    assert found.total_s < 22
