@@ -57,6 +57,13 @@ class InvalidCurve(LiveMigrationError):
     msg_fmt = "Dirty curve: %(field)s is wrong: %(reason)s"
 
 
+class MigrationRefused(LiveMigrationError):
+    """A migration that must not start, and why."""
+
+    code = "livemig_gpu.migration.refused"
+    msg_fmt = "%(reason)s"
+
+
 class InvalidInput(LiveMigrationError):
     """What a prediction is asked with is wrong."""
 

@@ -19,6 +19,7 @@ SETTING_NAMES = (
     "auto_converge",
     "bandwidth_mbps",
     "goal",
+    "over_budget",
 )
 
 
@@ -38,6 +39,15 @@ class OnTimeout(Enum):
     CONTINUE = "continue"
 
 
+class OverBudget(Enum):
+    """What is done with a migration that is predicted to break its budget,
+    see the option ``over_budget``."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    ALLOW = "allow"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one server's migration may cost; the resolved settings.
@@ -47,6 +57,8 @@ class Budget:
     :ivar postcopy: post-copy may be used
     :ivar auto_converge: the CPUs may be slowed down
     :ivar bandwidth_mbps: most to send in Mbit/s; None: no limit
+    :ivar over_budget: whether the server may go although its device needs
+        longer than ``max_downtime_ms``
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -59,6 +71,7 @@ class Budget:
     auto_converge: bool
     bandwidth_mbps: int | None
     goal: Goal
+    over_budget: OverBudget = OverBudget.REFUSE
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -115,8 +128,10 @@ class Pass:
 
     :ivar number: 1 for the first pass
     :ivar sent_bytes: what the pass sent
-    :ivar dirtied_bytes: distinct memory found dirty at its end, which the
-        next pass has to send; a point of the dirty curve
+    :ivar dirtied_bytes: distinct memory found dirty at its end that was not
+        waiting already
+    :ivar unsent_bytes: what was waiting still; the next pass has to send
+        both
     :ivar merged: the loop was away, and it is several passes in one: what
         it dirtied and how long it took do not belong together
     """
@@ -127,6 +142,7 @@ class Pass:
     sent_bytes: int
     dirtied_bytes: int
     merged: bool = False
+    unsent_bytes: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -192,6 +208,8 @@ class Prediction:
     :ivar downtime_p90_ms: exceeded once in ten times; None: unknown
     :ivar disk_bytes: of ``sent_bytes``, what is disk
     :ivar stun: the part of the downtime that is the devices' state
+    :ivar factor: what ``total_s`` was multiplied by, for past errors
+    :ivar offset_ms: what was added to ``downtime_ms``, for past errors
     """
 
     converges: bool
@@ -206,6 +224,8 @@ class Prediction:
     downtime_p90_ms: float | None = None
     disk_bytes: float = 0.0
     stun: "Stun | None" = None
+    factor: float = 1.0
+    offset_ms: float = 0.0
 
 
 class ActionKind(Enum):
@@ -249,6 +269,10 @@ class StartPlan:
     :ivar auto_converge: QEMU may slow the CPUs down
     :ivar bandwidth_mib_s: libvirt's unit; 0: no limit
     :ivar max_downtime_ms: first limit; None: leave QEMU's own (300 ms)
+    :ivar channels: connections that memory and device state are sent over
+        side by side; None: as Nova has it
+    :ivar switchover_mib_s: what QEMU is told that the link carries when it
+        stops the guest, libvirt's unit; None: it takes what it measures
     :ivar notes: why a wish of the budget could not be granted
     """
 
@@ -256,6 +280,8 @@ class StartPlan:
     auto_converge: bool
     bandwidth_mib_s: int
     max_downtime_ms: int | None
+    channels: int | None = None
+    switchover_mib_s: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -285,7 +311,8 @@ class Stun:
         for, of all vGPUs; None: unknown
     :ivar basis: where the framebuffer's size came from: "nvml" (in use
         now), "type" (the vGPU type's whole framebuffer, an upper bound),
-        "history" (earlier migrations of this server)
+        "history" (earlier migrations of this server), "given" (by whoever
+        asked)
     """
 
     p50_ms: float
@@ -304,6 +331,11 @@ class Surroundings:
     :ivar staircase: what Nova would do
     :ivar stun: pause that device state is expected to cost; None: unknown,
         or no device
+    :ivar channels: connections that device state can be sent over at both
+        ends; None: one only
+    :ivar no_channels: why not; None: they can, or none are wanted
+    :ivar switchover_mib_s: what the link is believed to carry, MiB/s; None:
+        QEMU or libvirt cannot be told
     :ivar forecast: the whole migration as predicted before its start
     :ivar curve: the dirty curve known before the start
     """
@@ -313,6 +345,9 @@ class Surroundings:
     vfio: bool = False
     staircase: Staircase | None = None
     stun: Stun | None = None
+    channels: int | None = None
+    no_channels: str | None = None
+    switchover_mib_s: int | None = None
     forecast: Prediction | None = None
     curve: DirtyCurve | None = None
 
@@ -326,6 +361,7 @@ class Outcome:
     :ivar downtime_ms: as QEMU measured it; None: unknown. After post-copy it
         leaves out the start at the destination.
     :ivar forced: the server was paused so that the migration ended
+    :ivar vfio_bytes: device state sent, all of it; None: unknown
     """
 
     state: JobState
@@ -337,6 +373,7 @@ class Outcome:
     postcopy: bool = False
     forced: bool = False
     throttle_percent: int | None = None
+    vfio_bytes: int | None = None
 
 
 class VgpuKind(Enum):
@@ -418,6 +455,24 @@ class ActiveVgpu:
     type_id: str
     framebuffer_used_bytes: int | None = None
     guest_driver: str | None = None
+
+
+@dataclass(frozen=True)
+class GpuTelemetry:
+    """How busy a GPU is just now. None: it does not tell.
+
+    :ivar pcie_tx_bps: bytes/s that it sends over PCIe
+    :ivar nvlink_tx_kib: KiB sent over all its NVLinks, a counter
+    :ivar licensed: of each vGPU of the server asked about
+    """
+
+    gpu_percent: int | None = None
+    memory_percent: int | None = None
+    pcie_tx_bps: int | None = None
+    pcie_rx_bps: int | None = None
+    nvlink_tx_kib: int | None = None
+    nvlink_rx_kib: int | None = None
+    licensed: tuple[bool | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how the dirty curve is measured; the monitor gives a guest of "
         "256 MiB as many samples as one of 8 GiB has by libvirt",
     )
-    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--seconds", type=float, default=26.0)
     parser.add_argument(
         "--minutes", type=float, help="begin no cell after so many"
     )
@@ -137,6 +137,7 @@ def _run(
                 )
                 bar.console.print(report.line(result))
                 bar.advance(task)
+            runner.settle()
         finally:
             runner.close()
 

@@ -9,12 +9,32 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 
-from nova_livemig_gpu.conf import exact, loop, paths, scheduler, servers
+from nova_livemig_gpu.conf import (
+    devices,
+    exact,
+    forecast,
+    history,
+    hooks,
+    loop,
+    paths,
+    scheduler,
+    servers,
+)
 from nova_livemig_gpu.conf.options import Options, load
 
 GROUP = "livemig_gpu"
 
-_MODULES = (servers, loop, paths, scheduler, exact)
+_MODULES = (
+    servers,
+    devices,
+    loop,
+    hooks,
+    paths,
+    history,
+    forecast,
+    scheduler,
+    exact,
+)
 
 __all__ = ["GROUP", "Options", "list_opts", "load", "register_opts"]
 

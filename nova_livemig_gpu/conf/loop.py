@@ -34,15 +34,4 @@ Related options:
 * ``max_downtime_ms``
 """,
     ),
-    cfg.ListOpt(
-        "hooks",
-        default=[],
-        help="""
-Hooks that are called around every live migration from this host, in order.
-
-Possible values:
-
-* names of entry points in ``nova_livemig_gpu.hooks``
-""",
-    ),
 ]

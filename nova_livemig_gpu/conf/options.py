@@ -25,12 +25,24 @@ class Options:
     auto_converge: str | None
     bandwidth_mbps: int | None
     goal: str
+    over_budget: str
     image_properties: tuple[str, ...]
     poll_interval_ms: int
     switchover_overhead_ms: int
     hooks: tuple[str, ...]
+    hook_timeout_s: int
+    quiesce_command: str
+    resume_command: str
+    device_channels: int
+    switchover_bandwidth_mbps: int | None
+    clean_mdevs: bool
+    queue_vgpu_migrations: bool
     state_dir: str
     max_records: int
+    max_history: int
+    predict: str
+    dirty_rate_seconds: int
+    dirty_rate_gauge: str
     audit_log: str
     unknown_compatibility: str
     exact_check_timeout_s: int

@@ -173,6 +173,31 @@ Related options:
 * flavor extra spec ``livemig_gpu:goal``
 """,
     ),
+    cfg.StrOpt(
+        "over_budget",
+        default="refuse",
+        choices=[
+            ("refuse", "it is refused before anything is copied"),
+            ("warn", "it goes, and the log and its record say so"),
+            ("allow", "it goes"),
+        ],
+        mutable=True,
+        help="""
+What is done with the live migration of a server with a VFIO device (vGPU or
+PCI passthrough) whose state is predicted to need a longer pause than
+``max_downtime_ms``, or whose memory is predicted not to converge.
+
+With ``warn`` and ``allow`` the pause takes what the device needs. Where
+nothing can be predicted, nothing is refused; a migration that then turns
+out not to fit into its budget is dealt with as ``on_timeout`` says, or goes
+beyond it with ``warn`` and ``allow``.
+
+Related options:
+
+* ``max_downtime_ms``, ``on_timeout``
+* flavor extra spec ``livemig_gpu:over_budget``
+""",
+    ),
     cfg.ListOpt(
         "image_properties",
         default=[],
@@ -187,8 +212,8 @@ image.
 Possible values:
 
 * a list of ``policy``, ``max_downtime_ms``, ``timeout_s``, ``on_timeout``,
-  ``postcopy``, ``auto_converge``, ``bandwidth_mbps``, ``goal``; empty:
-  image properties are ignored
+  ``postcopy``, ``auto_converge``, ``bandwidth_mbps``, ``goal``,
+  ``over_budget``; empty: image properties are ignored
 """,
     ),
 ]

@@ -11,7 +11,12 @@ answers that it is unknown; it raises only what is a fault of its own.
 import abc
 from collections.abc import Sequence
 
-from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
+from nova_livemig_gpu.model import (
+    ActiveVgpu,
+    Compatibility,
+    GpuDevice,
+    GpuTelemetry,
+)
 
 
 class GpuBackend(abc.ABC):
@@ -37,6 +42,13 @@ class GpuBackend(abc.ABC):
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         """Return the vGPUs in use; None: this backend cannot know."""
+        return None
+
+    def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
+        """Tell how busy a GPU is now; None: this backend cannot know.
+
+        :param server: UUID; whether its vGPUs are licensed is told, too
+        """
         return None
 
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:

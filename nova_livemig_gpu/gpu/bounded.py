@@ -14,7 +14,12 @@ from typing import Any, TypeVar
 from nova_livemig_gpu.gpu import threads
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.once import Once
-from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
+from nova_livemig_gpu.model import (
+    ActiveVgpu,
+    Compatibility,
+    GpuDevice,
+    GpuTelemetry,
+)
 
 T = TypeVar("T")
 
@@ -151,6 +156,11 @@ class BoundedBackend(GpuBackend):
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         return self._lane.run("active", self._backend.active)
+
+    def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
+        return self._lane.run(
+            "telemetry", lambda: self._backend.telemetry(gpu_address, server)
+        )
 
     def vgpu_metadata(self, server: str) -> Sequence[bytes]:
         found = self._lane.run(

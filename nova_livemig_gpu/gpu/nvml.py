@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from nova_livemig_gpu.exception import PluginNotMine
-from nova_livemig_gpu.gpu import nvml_metadata, nvml_verdict
+from nova_livemig_gpu.gpu import nvml_metadata, nvml_telemetry, nvml_verdict
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.nvml_ask import Ask, GpuGone
 from nova_livemig_gpu.gpu.nvml_calls import NvmlCalls
 from nova_livemig_gpu.gpu.nvml_gpu import GpuReader
 from nova_livemig_gpu.gpu.once import Once
 from nova_livemig_gpu.gpu.sysfs import Parent, SysfsBackend
-from nova_livemig_gpu.model import ActiveVgpu, Compatibility, GpuDevice
+from nova_livemig_gpu.model import (
+    ActiveVgpu,
+    Compatibility,
+    GpuDevice,
+    GpuTelemetry,
+)
 
 T = TypeVar("T")
 
@@ -105,6 +110,17 @@ class NvmlBackend(GpuBackend):
         every = [each for of_gpu in found or () for each in of_gpu]
         whole = [each for each in every if each is not None]
         return whole if len(whole) == len(every) else ()
+
+    def telemetry(self, gpu_address: str, server: str) -> GpuTelemetry | None:
+        with contextlib.suppress(NoNvml, GpuGone), self._open() as session:
+            return nvml_telemetry.read(
+                session.pynvml,
+                session.calls,
+                session.ask,
+                _handle(session, gpu_address),
+                server,
+            )
+        return None
 
     def compatibility(
         self, metadata: bytes, gpu_address: str

@@ -65,6 +65,13 @@ class VgpuReader:
         """Return the metadata of a server's vGPUs; None: not readable."""
         return [
             self._ask("vGPU metadata", self._calls.vgpu_metadata, instance)
+            for instance in self.instances_of(handle, server)
+        ]
+
+    def instances_of(self, handle: Any, server: str) -> list[int]:
+        """Return NVML's numbers of a server's vGPUs on a GPU."""
+        return [
+            instance
             for instance, owner in self._servers(handle)
             if owner == server.lower()
         ]

@@ -12,6 +12,7 @@ class Settings:
     """What speeds a migration up or down.
 
     :ivar mode: "precopy", "postcopy" or "hybrid", as it ended
+    :ivar limit_ms: QEMU's downtime limit at the end
     :ivar compression: "zlib", "zstd", "xbzrle"; None: none
     :ivar channels: of multifd; None: one stream
     """
@@ -29,11 +30,16 @@ class Entry:
 
     :ivar migration: its UUID; an entry with the same one replaces it
     :ivar ended_at: UNIX time, seconds
+    :ivar memory_bytes: all memory of the server
     :ivar bandwidth_bps: bytes per second that memory was sent at, mean of
         the time it was
     :ivar concurrent: other migrations on this host at its start
     :ivar overhead_ms: pause that neither memory nor devices explain
-    :ivar curve: points that its passes showed, and those measured before
+    :ivar queue_bytes: in the source's socket when the guest stopped
+    :ivar curve: points that its passes showed, and those measured before;
+        ages are those at ``ended_at``
+    :ivar prediction: as it was given before the start
+    :ivar vfio: the server had a VFIO device
     :ivar versions: of "nova_livemig_gpu", "qemu", "libvirt", "nova"
     """
 
@@ -52,4 +58,5 @@ class Entry:
     curve: tuple[Observed, ...] = ()
     prediction: Prediction | None = None
     stuns: tuple[StunSeen, ...] = ()
+    vfio: bool = False
     versions: tuple[tuple[str, str], ...] = ()

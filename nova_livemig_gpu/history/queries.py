@@ -1,12 +1,40 @@
-"""What the history answers: stub of the contract. Nothing here raises."""
+"""What the history answers. Nothing here raises; unknown is None or empty.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+Of each quantity the newest 20 migrations count that say something. The value
+is their median, each weighted by its age: the weight halves every week. Sigma
+is 1.4826 times the weighted median of the distances from it (for a normal
+distribution that is the standard deviation), so that an outlier in five does
+no harm.
 
+    bandwidth   of source and destination; else of the way back; migrations
+                without compression, multifd and TLS, unless there are none
+    effect      the median, over host pairs, of the bandwidth with those
+                settings by that of plain migrations of the pair
+    curve       points of the newest 5 migrations of a server that have any,
+                with the time since added to their age
+    stuns       the newest 200 of each GPU
+    overhead    of pre-copy that ended by its limit, on any path
+    errors      of the newest 50 predictions of completed migrations
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from nova_livemig_gpu.history import rows
 from nova_livemig_gpu.history.entry import Settings
 from nova_livemig_gpu.history.store import History
+from nova_livemig_gpu.prediction.calibration import Error
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, StunSeen
+
+_LAST = 20
+_LAST_CURVES = 5
+_LAST_STUNS = 200
+_LAST_ERRORS = 50
+_HALF_LIFE_S = 7 * 86400.0
+_NORMAL = 1.4826
+_MOST_HALVINGS = 60.0
 
 
 @dataclass(frozen=True)
@@ -23,35 +51,158 @@ class Known:
     count: int
 
 
+_PAIR = (
+    "source = (SELECT id FROM hosts WHERE name = ?)"
+    " AND destination = (SELECT id FROM hosts WHERE name = ?)"
+)
+
+
 def bandwidth_bps(
     history: History, source: str, destination: str, now: float
 ) -> Known | None:
     """Bytes per second of a host pair, one plain stream; None: unknown."""
+    for pair in ((source, destination), (destination, source)):
+        for plain in (1, 0):
+            found = history.select(
+                f"SELECT bandwidth_bps, ended_at FROM entries WHERE {_PAIR}"
+                " AND plain = ? AND bandwidth_bps IS NOT NULL"
+                " ORDER BY ended_at DESC LIMIT ?",
+                (*pair, plain, _LAST),
+            )
+            if found:
+                return _known(found, now)
     return None
 
 
 def effect(history: History, settings: Settings) -> float:
     """By what these settings multiply the bandwidth; 1.0 where unknown."""
-    return 1.0
+    found = history.select(
+        "SELECT source, destination, bandwidth_bps FROM entries"
+        " WHERE compression IS ? AND channels IS ? AND tls = ?"
+        " AND bandwidth_bps IS NOT NULL AND NOT plain"
+        " ORDER BY ended_at DESC LIMIT ?",
+        (settings.compression, settings.channels, settings.tls, _LAST),
+    )
+    by_pair: dict[tuple[int, int], list[float]] = {}
+    for source, destination, bps in found:
+        by_pair.setdefault((source, destination), []).append(bps)
+    ratios = []
+    for pair, with_settings in by_pair.items():
+        plain = history.select(
+            "SELECT bandwidth_bps FROM entries WHERE source = ?"
+            " AND destination = ? AND plain = 1"
+            " AND bandwidth_bps IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
+            (*pair, _LAST),
+        )
+        if plain:
+            usual = median(bps for (bps,) in plain)
+            ratios.append(median(with_settings) / usual)
+    return median(ratios) if ratios else 1.0
 
 
 def curve(history: History, server: str, now: float) -> tuple[Observed, ...]:
     """Points of f(t) that past migrations of a server showed, aged."""
-    return ()
+    found = history.select(
+        "SELECT points, ended_at FROM entries WHERE server = ?"
+        " AND points IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
+        (rows.key(server), _LAST_CURVES),
+    )
+    return tuple(
+        replace(
+            point,
+            age_s=point.age_s + max(now - ended_at, 0.0),
+            source="history",
+        )
+        for points, ended_at in found
+        for point in rows.points_of(points)
+    )
 
 
 def stuns(history: History, keys: Iterable[StunKey]) -> tuple[StunSeen, ...]:
     """Stuns seen on the GPUs of these keys."""
-    return ()
+    seen = []
+    for gpu in sorted({key.gpu for key in keys}):
+        seen += history.select(
+            "SELECT gpu, vgpu_type, driver, link_mbps, framebuffer_bytes,"
+            " stun_s, vgpus FROM stuns WHERE gpu = ?"
+            " ORDER BY entry DESC LIMIT ?",
+            (gpu, _LAST_STUNS),
+        )
+    return tuple(
+        StunSeen(StunKey(*key), framebuffer, stun_s, vgpus)
+        for *key, framebuffer, stun_s, vgpus in seen
+    )
 
 
 def overhead_ms(history: History, now: float) -> Known | None:
     """Part of the pause that is neither memory nor devices."""
-    return None
+    return _known(
+        history.select(
+            "SELECT overhead_ms, ended_at FROM entries"
+            " WHERE overhead_ms IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
+            (_LAST,),
+        ),
+        now,
+    )
 
 
 def queue_bytes(
-    history: History, source: str, destination: str
+    history: History,
+    source: str,
+    destination: str,
+    now: float | None = None,
 ) -> Known | None:
     """What was in the source's socket when the guest stopped."""
-    return None
+    return _known(
+        history.select(
+            f"SELECT queue_bytes, ended_at FROM entries WHERE {_PAIR}"
+            " AND queue_bytes IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
+            (source, destination, _LAST),
+        ),
+        now,
+    )
+
+
+def errors(history: History) -> tuple[Error, ...]:
+    """What was predicted and what came, the newest first."""
+    found = history.select(
+        "SELECT model_total_s, total_s, model_downtime_ms, downtime_ms"
+        " FROM entries WHERE model_total_s IS NOT NULL"
+        " ORDER BY ended_at DESC LIMIT ?",
+        (_LAST_ERRORS,),
+    )
+    return tuple(Error(*row) for row in found)
+
+
+def _known(
+    found: Sequence[tuple[float, float]], now: float | None
+) -> Known | None:
+    if not found:
+        return None
+    if now is None:
+        now = max(ended_at for _, ended_at in found)
+    weighted = [(value, _weight(now - ended_at)) for value, ended_at in found]
+    middle = _median(weighted)
+    if len(found) == 1:
+        return Known(middle, None, 1)
+    off = _median([(abs(value - middle), w) for value, w in weighted])
+    return Known(middle, _NORMAL * off, len(found))
+
+
+def _weight(age_s: float) -> float:
+    halvings = max(age_s, 0.0) / _HALF_LIFE_S
+    return float(2.0 ** -min(halvings, _MOST_HALVINGS))
+
+
+def _median(weighted: Sequence[tuple[float, float]]) -> float:
+    """The value with half of the weight on either side."""
+    ordered = sorted(weighted)
+    half = sum(weight for _, weight in ordered) / 2
+    below = 0.0
+    for n, (value, weight) in enumerate(ordered):
+        below += weight
+        if below == half and n + 1 < len(ordered):
+            return (value + ordered[n + 1][0]) / 2
+        if below > half:
+            return value
+    return ordered[-1][0]

@@ -18,6 +18,7 @@ from nova_livemig_gpu.model import (
     Budget,
     Goal,
     OnTimeout,
+    OverBudget,
 )
 
 LOG = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "auto_converge": choice("allow", "forbid"),
     "bandwidth_mbps": integer(0, 10_000_000),
     "goal": choice(*(member.value for member in Goal)),
+    "over_budget": choice(*(member.value for member in OverBudget)),
 }
 
 
@@ -181,5 +183,6 @@ def _budget(values: Mapping[str, Any], sources: dict[str, str]) -> Budget:
         auto_converge=values["auto_converge"] == "allow",
         bandwidth_mbps=values["bandwidth_mbps"] or None,
         goal=Goal(values["goal"]),
+        over_budget=OverBudget(values["over_budget"]),
         sources=sources,
     )

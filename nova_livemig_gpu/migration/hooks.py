@@ -1,54 +1,173 @@
 """Operators' own steps around a migration, through stevedore.
 
-To write one: subclass :class:`Hook`, register it as an entry point in
-``nova_livemig_gpu.hooks`` and name it in ``[livemig_gpu] hooks``. Hooks run
-in the order of that option, in nova-compute on the source. A hook that
-raises is logged and recorded; the migration goes on.
+How to write one
+----------------
+Subclass :class:`Hook`, override the steps you need, register the class as
+an entry point in ``nova_livemig_gpu.hooks`` and name it in ``[livemig_gpu]
+hooks``::
+
+    class Tell(Hook):
+        def completed(self, facts, outcome):
+            requests.post(URL, json={"server": facts.server})
+            return {"told": URL}
+
+Steps, in their order; hooks run in the order of the option, in nova-compute
+on the source:
+
+preflight
+    Before anything is copied; return a reason to refuse the migration. The
+    server stays where it is and its user is told the reason.
+before_start
+    Just before libvirt is asked to migrate.
+after_pass
+    After passes over the server's memory. In a thread beside the migration,
+    which does not wait; a call is left out while the one before it runs.
+before_switchover
+    Once, before this package lets QEMU stop the server: before the limit is
+    raised at the end of the memory passes (every server with a device, goal
+    gentle), before post-copy and before a forced end. QEMU itself chooses
+    the moment, milliseconds to seconds later, and libvirt tells nobody. With
+    goal fast and no device the limit is high from the start and this is not
+    called; neither is it where QEMU got by with the low limit.
+after_switchover
+    The server runs at its destination, as far as the source knows.
+completed, failed
+    The end. A migration that was refused by a preflight has no end.
+
+A call has ``hook_timeout_s``. A hook that takes longer is left to itself in
+its thread and the migration goes on; one that raises is logged; both are
+recorded. A mapping that a step returns is kept in the migration's record,
+under the names of hook and step. Nothing a hook is given can be changed by
+it. One object serves all migrations, several at a time: keep what belongs to
+one of them under ``facts.migration``.
+
+In nova-compute with eventlet (Nova 31 to 33) a hook that computes without
+ever waiting holds up the whole service, and no time bound helps.
 """
 
-import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from oslo_log import log as logging
 from stevedore import named
 
-from nova_livemig_gpu.model import Outcome
+from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.migration.audit import AuditEvent
+from nova_livemig_gpu.model import (
+    Budget,
+    Decision,
+    Outcome,
+    StartPlan,
+    Surroundings,
+)
 
 LOG = logging.getLogger(__name__)
 
 NAMESPACE = "nova_livemig_gpu.hooks"
 
+Answer = Mapping[str, Any] | None
 
-class Hook(abc.ABC):
-    """What a hook can be told of. ``facts`` names server, source and
-    destination."""
 
-    @abc.abstractmethod
-    def before_start(self, facts: Mapping[str, Any]) -> None:
-        """Called before anything is copied."""
+@dataclass(frozen=True)
+class Facts:
+    """What every step is told.
 
-    @abc.abstractmethod
-    def ended(self, facts: Mapping[str, Any], outcome: Outcome) -> None:
-        """Called when the migration has completed or failed."""
+    :ivar migration: UUID
+    :ivar server: UUID
+    :ivar around: what was known before the start, the predicted stun too
+    :ivar plan: None: as Nova has it, or not planned yet
+    """
+
+    migration: str
+    server: str
+    server_name: str | None
+    source: str
+    destination: str
+    request_id: str | None
+    user_id: str | None
+    project_id: str | None
+    budget: Budget
+    around: Surroundings
+    plan: StartPlan | None = None
+
+
+@dataclass(frozen=True)
+class PassFacts:
+    """What ``after_pass`` is told.
+
+    :ivar number: how many passes have finished
+    :ivar remaining_bytes: memory left to send
+    :ivar vfio_bytes: device state sent so far
+    """
+
+    number: int
+    elapsed_s: float
+    remaining_bytes: int | None
+    bandwidth_bps: float | None
+    vfio_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a hook may use.
+
+    :ivar gpus: the GPUs of this host
+    :ivar agent: server, JSON of a guest agent command, seconds -> JSON of
+        its answer; raises where the server, or its agent, does not answer
+    :ivar audit: appends to the audit log
+    :ivar commands: options ``quiesce_command`` and ``resume_command``, now
+    """
+
+    gpus: GpuBackend
+    agent: Callable[[str, str, int], str]
+    audit: Callable[[AuditEvent], None]
+    commands: Callable[[], tuple[str, str]]
+
+
+class Hook:
+    """See the module. Steps that are not overridden do nothing."""
+
+    services: Services
+
+    def preflight(self, facts: Facts) -> str | None:
+        """Return why the migration must not start; None: it may."""
+        return None
+
+    def before_start(self, facts: Facts) -> Answer:
+        return None
+
+    def after_pass(self, facts: Facts, now: PassFacts) -> Answer:
+        return None
+
+    def before_switchover(self, facts: Facts, decision: Decision) -> Answer:
+        return None
+
+    def after_switchover(self, facts: Facts) -> Answer:
+        return None
+
+    def completed(self, facts: Facts, outcome: Outcome) -> Answer:
+        return None
+
+    def failed(self, facts: Facts, outcome: Outcome) -> Answer:
+        return None
 
 
 class NullHook(Hook):
     """Does nothing."""
 
-    def before_start(self, facts: Mapping[str, Any]) -> None:
-        return None
 
-    def ended(self, facts: Mapping[str, Any], outcome: Outcome) -> None:
-        return None
-
-
-def load(names: Sequence[str]) -> list[tuple[str, Hook]]:
+def load(
+    names: Sequence[str], services: Services | None = None
+) -> list[tuple[str, Hook]]:
     """Return the named hooks in that order; one that cannot be had is
     logged and left out."""
 
     def failed(manager: Any, entry_point: Any, error: Exception) -> None:
         LOG.error("Hook %s cannot be loaded: %s", entry_point.name, error)
+
+    def missing(unknown: set[str]) -> None:
+        LOG.error("There is no hook %s", ", ".join(sorted(unknown)))
 
     manager = named.NamedExtensionManager(
         NAMESPACE,
@@ -56,22 +175,11 @@ def load(names: Sequence[str]) -> list[tuple[str, Hook]]:
         invoke_on_load=True,
         name_order=True,
         on_load_failure_callback=failed,
+        on_missing_entrypoints_callback=missing,
+        warn_on_missing_entrypoint=False,
     )
-    return [(extension.name, extension.obj) for extension in manager]
-
-
-def call(
-    hooks: Sequence[tuple[str, Hook]], step: str, *args: Any
-) -> dict[str, str]:
-    """Call one step of every hook.
-
-    :returns: what each failing hook said, by name
-    """
-    failures = {}
-    for name, hook in hooks:
-        try:
-            getattr(hook, step)(*args)
-        except Exception as exc:
-            LOG.exception("Hook %s failed in %s", name, step)
-            failures[name] = f"{step}: {exc}"
-    return failures
+    found = [(extension.name, extension.obj) for extension in manager]
+    for _, hook in found:
+        if services is not None:
+            hook.services = services
+    return found

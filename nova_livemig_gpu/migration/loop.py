@@ -98,6 +98,23 @@ class Job(abc.ABC):
         progress; called with every sample of a running job."""
 
 
+class Watcher:
+    """Is told what the loop sees. Must not raise nor take long."""
+
+    def pass_ended(self, progress: Progress) -> None:
+        """One or several passes have finished since the last look."""
+
+    def switchover_ahead(self, decision: Decision) -> None:
+        """QEMU will be let to stop the guest: called before it is."""
+
+    def switched_over(self) -> None:
+        """The guest runs at the destination."""
+
+
+#: Limits with which QEMU is not meant to stop the guest yet.
+_NO_SWITCHOVER = ("first_limit", "measured")
+
+
 class SteeringLoop:
     """Runs one migration to its end."""
 
@@ -110,8 +127,10 @@ class SteeringLoop:
         clock: Clock,
         poll_s: float,
         server: str,
+        watcher: Watcher | None = None,
     ) -> None:
         """:param server: UUID, for the log"""
+        self._watcher = watcher or Watcher()
         self._server = server
         self._job = job
         self._policy = policy
@@ -126,12 +145,17 @@ class SteeringLoop:
         :returns: the last progress; its sample's state is final
         """
         start = self._clock.now()
-        progress = Progress()
+        mib_s = self._plan.switchover_mib_s
+        progress = Progress(switchover_bps=mib_s and mib_s * float(2**20))
         while True:
             sample = self._job.sample(self._clock.now() - start)
-            progress = progress.advance(sample)
+            before, progress = progress, progress.advance(sample)
             if sample.state in _ENDED:
+                if sample.state is JobState.COMPLETED:
+                    self._watcher.switched_over()
                 return progress
+            if progress.pass_count > before.pass_count:
+                self._watcher.pass_ended(progress)
             if sample.state is JobState.RUNNING:
                 self._record.sample(sample)
                 progress = self._steer(progress)
@@ -177,6 +201,8 @@ class SteeringLoop:
             decision.reason,
             instance_uuid=self._server,
         )
+        if _switchover(decision):
+            self._watcher.switchover_ahead(decision)
         try:
             progress = self._carry_out(decision.action, progress)
         except JobRefused as exc:
@@ -186,6 +212,8 @@ class SteeringLoop:
                 raise
             return _after_refusal(decision.action, progress)
         self._record.decided(progress.elapsed_s, decision)
+        if kind is ActionKind.SET_DOWNTIME:
+            progress = replace(progress, limit_code=decision.code)
         return progress
 
     def _carry_out(self, action: Action, progress: Progress) -> Progress:
@@ -200,6 +228,7 @@ class SteeringLoop:
                 return replace(progress, bandwidth_mib_s=action.value)
             case ActionKind.START_POSTCOPY:
                 self._job.start_postcopy()
+                self._watcher.switched_over()
                 return replace(progress, postcopy=True)
             case ActionKind.FORCE_COMPLETE:
                 self._job.force_complete()
@@ -233,8 +262,20 @@ class SteeringLoop:
         return max(next_s - progress.elapsed_s, _LEAST_WAIT_S)
 
 
+def _switchover(decision: Decision) -> bool:
+    kind = decision.action.kind
+    if kind is ActionKind.SET_DOWNTIME:
+        return decision.code not in _NO_SWITCHOVER
+    return kind is not ActionKind.ABORT
+
+
 def _limited(progress: Progress, limit_ms: int) -> Progress:
-    return replace(progress, limit_ms=limit_ms, limit_pass=progress.pass_count)
+    return replace(
+        progress,
+        limit_ms=limit_ms,
+        limit_pass=progress.pass_count,
+        limit_s=progress.elapsed_s,
+    )
 
 
 def _after_refusal(action: Action, progress: Progress) -> Progress:

@@ -1,7 +1,7 @@
 """``adaptive``: learn the dirty curve, then take the shortest way out.
 
 Names: R bytes left, B sending rate in bytes/s, f the dirty curve shown by
-the passes so far (FACTS of the running job, see ``policies.progress``),
+the passes so far and by what was known before (``Progress.curve``),
 L the downtime limit that QEMU has.
 
 QEMU stops the guest when what is left fits into B * L. Stopping, handing
@@ -37,6 +37,9 @@ At the end of each pass, never inside one, the rest is predicted
 
 The deadline (``policies.deadline``) is looked at with every sample.
 
+A server with a VFIO device is steered by ``policies.device`` instead, since
+its device's state is part of the pause and of QEMU's arithmetic.
+
 Missing data: without R no rule of the passes applies; without B neither.
 The deadline needs none of them.
 
@@ -60,10 +63,11 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
 from nova_livemig_gpu.policies.deadline import at_deadline
+from nova_livemig_gpu.policies.device import DevicePolicy
+from nova_livemig_gpu.policies.limit import limit_max_ms
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.prediction import precopy
 
-_LEAST_LIMIT_MS = 10
 _GENTLE_LIMIT_MS = 30
 _GENTLE_GAIN = 0.9
 _GENTLE_MARGIN = 1.25
@@ -101,10 +105,13 @@ class AdaptivePolicy(Policy):
 
     def __init__(self, budget: Budget, around: Surroundings) -> None:
         super().__init__(budget, around)
-        self.limit_max_ms = _limit_max_ms(budget, around)
+        self.limit_max_ms = limit_max_ms(budget, around)
+        self._device = DevicePolicy(budget, around) if around.vfio else None
         self._postcopy = budget.postcopy and around.no_postcopy is None
 
     def plan(self) -> StartPlan:
+        if self._device is not None:
+            return self._device.plan()
         notes = []
         if self.budget.postcopy and self.around.no_postcopy:
             notes.append(f"no post-copy: {self.around.no_postcopy}")
@@ -117,6 +124,8 @@ class AdaptivePolicy(Policy):
         )
 
     def decide(self, progress: Progress) -> Decision | None:
+        if self._device is not None:
+            return self._device.decide(progress)
         if progress.postcopy or progress.aborting:
             return None
         late = at_deadline(self.budget, progress, self._can_postcopy(progress))
@@ -153,7 +162,12 @@ class AdaptivePolicy(Policy):
         return _View(
             left,
             rate,
-            precopy.predict(progress.curve(), left, rate, self.limit_max_ms),
+            precopy.predict(
+                progress.curve(self.around.curve),
+                left,
+                rate,
+                self.limit_max_ms,
+            ),
             precopy.postcopy_s(left, rate),
         )
 
@@ -274,12 +288,6 @@ class AdaptivePolicy(Policy):
 
     def _fits_bytes(self, view: _View) -> float:
         return view.bandwidth_bps * self.limit_max_ms / 1e3
-
-
-def _limit_max_ms(budget: Budget, around: Surroundings) -> int:
-    whole = budget.max_downtime_ms
-    free = max(whole - around.overhead_ms, whole / 2, _LEAST_LIMIT_MS)
-    return min(int(free), whole)
 
 
 def _mib(value: float) -> str:

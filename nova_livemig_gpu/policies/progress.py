@@ -23,13 +23,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nova_livemig_gpu.model import (
-    CurvePoint,
     DirtyCurve,
     JobState,
     Pass,
     Sample,
 )
-from nova_livemig_gpu.prediction import curve
+from nova_livemig_gpu.prediction import merge, shown
+from nova_livemig_gpu.prediction.merge import Observed
 
 #: Bandwidth is taken over this much of the past.
 _RATE_WINDOW_S = 2.0
@@ -37,6 +37,10 @@ _RATE_WINDOW_S = 2.0
 _RATE_LEAST_S = 0.2
 #: A curve forgets passes older than this many newer ones.
 _CURVE_PASSES = 12
+#: A pass this long tells what the link carries; so many of them count.
+_STEADY_S = 0.5
+_VFIO_S = 0.6
+_STEADY_PASSES = 4
 _KEPT_PASSES = 15
 #: A pass that leaves less than this share of the best is a new best.
 _GAIN = 0.95
@@ -55,6 +59,11 @@ class Progress:
     :ivar hold_until_s: nothing is asked of libvirt before
     :ivar limit_ms: downtime limit in force; None: QEMU's own
     :ivar limit_pass: how many passes were finished when it was set
+    :ivar limit_s: when it was set
+    :ivar limit_code: code of the decision that set it
+    :ivar switchover_bps: bytes/s that QEMU multiplies the limit with; None:
+        what it has just measured
+    :ivar rates_bps: of the newest passes that were long enough to tell
     :ivar postcopy: the switch to post-copy was done
     :ivar postcopy_failed: a switch was tried and refused by libvirt
     :ivar forced: the server was paused so that the migration ends
@@ -80,6 +89,10 @@ class Progress:
     window: tuple[Sample, ...] = ()
     limit_ms: int | None = None
     limit_pass: int = 0
+    limit_s: float = 0.0
+    limit_code: str | None = None
+    switchover_bps: float | None = None
+    rates_bps: tuple[float, ...] = ()
     postcopy: bool = False
     postcopy_failed: bool = False
     forced: bool = False
@@ -128,12 +141,11 @@ class Progress:
         share = 1.0
         if handled > 0:
             share = (left - self._fits_bytes()) / handled
-        end_s = last.t_s + (now.t_s - last.t_s) * min(max(share, 0.0), 1.0)
+        share = min(max(share, 0.0), 1.0)
+        end_s = last.t_s + (now.t_s - last.t_s) * share
         sent_before = last.processed_bytes or 0
         sent_now = now.processed_bytes or 0
-        end_bytes = round(
-            sent_before + (sent_now - sent_before) * min(max(share, 0.0), 1.0)
-        )
+        end_bytes = round(sent_before + (sent_now - sent_before) * share)
         dirtied = max(after - left + handled, 0)
         if not _has_pages(last, now):
             dirtied = max(dirtied, after)
@@ -144,9 +156,11 @@ class Progress:
             sent_bytes=max(end_bytes - self.pass_start_bytes, 0),
             dirtied_bytes=dirtied,
             merged=(now.iteration or 0) - (last.iteration or 0) > 1,
+            unsent_bytes=max(round(left - handled * share), 0),
         )
         return replace(
             self._with_best(done),
+            rates_bps=self._rates_with(done),
             sample=now,
             passes=(*self.passes[-_KEPT_PASSES:], done),
             pass_count=done.number,
@@ -169,9 +183,40 @@ class Progress:
             best_pass=done.number,
         )
 
+    def _rates_with(self, done: Pass) -> tuple[float, ...]:
+        if done.merged or done.duration_s < _STEADY_S or not done.sent_bytes:
+            return self.rates_bps
+        rate = done.sent_bytes / done.duration_s
+        return (*self.rates_bps[1 - _STEADY_PASSES :], rate)
+
     def _fits_bytes(self) -> float:
         """What QEMU lets the last pass be."""
-        return (self.bandwidth_bps() or 0.0) * (self.limit_ms or 0) / 1e3
+        rate = self.switchover_bps or self.bandwidth_bps() or 0.0
+        return rate * (self.limit_ms or 0) / 1e3
+
+    def link_bps(self) -> float | None:
+        """What the link carries, bytes/s; None: unknown.
+
+        Where only a device, or next to nothing, is left to be sent, the
+        rate of now says little: the best of the last four passes of half a
+        second or more, and of now.
+        """
+        now = self.bandwidth_bps()
+        return max((*self.rates_bps, now or 0.0)) or None
+
+    def vfio_bps(self) -> float | None:
+        """Rate at which device state is sent, bytes/s; None: unknown.
+
+        Over half a second, so that the memory before it does not count.
+        """
+        if len(self.window) < 2:
+            return None
+        new = self.window[-1]
+        late = [s for s in self.window[:-1] if s.t_s >= new.t_s - _VFIO_S]
+        old = late[0] if late else self.window[-2]
+        if new.vfio_bytes is None or new.t_s - old.t_s < _RATE_LEAST_S:
+            return None
+        return (new.vfio_bytes - (old.vfio_bytes or 0)) / (new.t_s - old.t_s)
 
     def until_pass_end_s(self) -> float | None:
         """Seconds that the running pass still needs; None: unknown."""
@@ -206,25 +251,35 @@ class Progress:
         total = self.sample.total_bytes if self.sample else None
         return float(total or 1)
 
-    def curve(self) -> DirtyCurve:
+    def curve(self, before: DirtyCurve | None = None) -> DirtyCurve:
         """The dirty curve that the finished passes show.
 
         Of passes with similar periods the newest counts: a point is dropped
-        when a newer one lies within 10% of its period.
+        when a newer one lies within 10% of its period. What was known
+        before the start is merged with them, and ages with the migration.
+
+        :param before: measured or remembered before the start
         """
-        kept: list[CurvePoint] = []
-        for done in reversed(self.passes[-_CURVE_PASSES:]):
-            if done.duration_s <= 0 or done.merged:
-                continue
-            near = any(
-                abs(done.duration_s - other.period_s) < 0.1 * other.period_s
-                for other in kept
-            )
-            if not near:
-                kept.append(
-                    CurvePoint(done.duration_s, float(done.dirtied_bytes))
-                )
-        return curve.make(kept, self.memory_ceiling_bytes())
+        seen = shown.points(
+            self.passes[-_CURVE_PASSES:],
+            self.memory_ceiling_bytes(),
+            self.elapsed_s,
+        )
+        kept: list[Observed] = []
+        for point in reversed(seen):
+            if not any(_near(point, other) for other in kept):
+                kept.append(point)
+        if before is not None:
+            kept += [
+                Observed(p.period_s, p.dirty_bytes, age_s=self.elapsed_s)
+                for p in before.points
+            ]
+        ceiling = self.memory_ceiling_bytes()
+        return merge.merge(kept, ceiling) or DirtyCurve((), ceiling)
+
+
+def _near(older: Observed, newer: Observed) -> bool:
+    return abs(newer.period_s - older.period_s) < 0.1 * older.period_s
 
 
 def _changed(progress: Progress, **fields: Any) -> Progress:

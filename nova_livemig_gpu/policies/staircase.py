@@ -14,9 +14,9 @@ deadline is ``policies.deadline``.
 ``nova-vgpu-guide`` takes 500000, 3 and 3, which Nova's admin guide on
 virtual GPUs tells operators to set, whatever ``[libvirt]`` says.
 
-Servers with a VFIO device get this policy: it ends where Nova ends, but
-never asks QEMU for post-copy, which refuses such a migration, and a
-force-complete pauses.
+Servers with a VFIO device get this policy where they ask for ``nova``: it
+ends where Nova ends, but never asks QEMU for post-copy, which refuses such a
+migration, and a force-complete pauses.
 
 Example: 500 ms, 10 steps, 75 s, 2 GiB: 50 ms at once, 95 ms after 150 s,
 500 ms after 1500 s. The guide's numbers: 166,666 ms at once.

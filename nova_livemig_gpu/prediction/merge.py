@@ -42,6 +42,8 @@ from nova_livemig_gpu.prediction import curve
 
 _SIGMA = {"measured": 0.1, "file": 0.1, "passes": 0.15}
 _SIGMA_OTHER = 0.3
+#: Of sources of the same age the last one here is the youngest.
+_OF_ONE_AGE = ("history", "file", "measured", "passes")
 _HALF_LIFE_S = 600.0
 _MOST_HALVINGS = 20.0
 _NEAR = 1.1
@@ -100,11 +102,17 @@ def merge(seen: Iterable[Observed], ceiling_bytes: float) -> DirtyCurve | None:
     for points in by_source.values():
         curve.make(map(_point, points), ceiling_bytes)
     sources = [_one_source(points) for points in by_source.values()]
-    sources.sort(key=lambda source: min(p.age_s for p in source))
+    sources.sort(key=_youth)
     if len(sources) > 1:
         first, *others = sources
         sources = [first, *(_another_phase(first, each) for each in others)]
     return curve.make(map(_point, _together(sources)), ceiling_bytes)
+
+
+def _youth(source: Sequence[Observed]) -> tuple[float, int, str]:
+    name = source[0].source
+    known = _OF_ONE_AGE.index(name) if name in _OF_ONE_AGE else 0
+    return min(each.age_s for each in source), -known, name
 
 
 def _point(each: Observed) -> CurvePoint:

@@ -8,36 +8,35 @@ looks at what its bitmap still has. Where that is below
 it collects what was dirtied meanwhile, and stops the guest if all of it is
 still below; otherwise that was a pass, and it goes on. So a pass leaves
 
-    left = fits - bandwidth * 25 ms      on average, 0 at least
+    U = fits - bandwidth * 25 ms      on average, 0 at least
 
 unsent, and the pause is what was there when it fitted: up to the whole limit
 for a guest that is slow to converge, and never only what one pass dirtied.
+What waits after a pass, P', is the law of ``prediction.bitmap``.
 
-    send[k] = max(R[k] - left, bandwidth * 50 ms), at most R[k]
+    send[k] = max(P[k] - U, bandwidth * 50 ms), at most P[k]
     t[k]    = send[k] / bandwidth
-    R[k+1]  = rest + f(t[k]) * (1 - rest / W)       rest = R[k] - send[k]
+    P[k+1]  = P' of (P[k], P[k] - send[k], t[k])
 
-A page that is unsent and dirtied again counts once: of what is dirtied the
-share rest / W was waiting already, where W is what the unsent pages are
-among: all memory that is not zero for the first pass, later what the guest
-has dirtied in all the time of the passes, f(that time). R never exceeds
-R[k] where f stays, so it ends, or says that passes do not shrink.
+It ends as soon as P fits. Where a pass leaves what it found it never ends:
+f never falls, so no later pass would do better.
 
-Zero pages count as whole pages in QEMU's bitmap; they are taken to lie evenly
-in what the first pass leaves.
+A zero page counts as a whole page in the bitmap, though next to nothing is
+sent. Zero pages are taken to lie evenly in memory, so that U of the first
+pass has its share of them; they go first in the second pass.
 
 Example: 1 GiB without zero pages, 50 MB/s, an idle guest, limit 300 ms: one
 pass leaves 275 ms' worth, and that is the pause: 21.5 s in all.
 """
 
 from nova_livemig_gpu.model import DirtyCurve, GuestMemory, Prediction
-from nova_livemig_gpu.prediction import passes
+from nova_livemig_gpu.prediction import bitmap, passes
 from nova_livemig_gpu.prediction.curve import dirty_bytes
 
 #: QEMU's MAX_WAIT: it sends for so long between two looks.
 SLICE_S = 0.05
 #: Passes that are walked; what is left then goes on at the same pace.
-_WALKED = 2000
+_WALKED = 200
 _SHRINK = 1e-9
 
 
@@ -55,25 +54,28 @@ def predict(
     known = curve or passes.idle_curve(memory)
     walk = _Walk(memory, known, bandwidth_bps, limit_ms / 1e3, horizon_s)
     verdict = walk.run()
-    sent = (walk.total_s + walk.left_s) * bandwidth_bps
-    floor = walk.floor_s * bandwidth_bps
+    wire = passes.wire(memory)
+    sent = walk.sent_bytes * wire
+    floor = walk.floor_bytes * wire
     if verdict != passes.FITS:
         return Prediction(False, None, None, walk.passes, sent, floor, verdict)
+    last_s = walk.last_bytes * wire / bandwidth_bps
     return Prediction(
         True,
-        walk.total_s + walk.left_s,
-        walk.left_s * 1e3,
+        walk.total_s + last_s,
+        last_s * 1e3,
         walk.passes,
-        sent,
-        walk.left_s * bandwidth_bps,
+        sent + walk.last_bytes * wire,
+        walk.last_bytes * wire,
         passes.FITS if curve is not None else passes.IDLE,
     )
 
 
 class _Walk:
-    """Durations at the given bandwidth stand for bytes.
+    """All in bytes of memory, headers taken off the bandwidth.
 
-    :ivar left_s: what is left to send
+    :ivar waiting_bytes: P, what waits in the bitmap
+    :ivar zero_bytes: of it, zero pages
     :ivar total_s: time of the passes so far
     """
 
@@ -86,64 +88,81 @@ class _Walk:
         horizon_s: float,
     ) -> None:
         self._curve = curve
-        self._s_per_byte = passes.wire(memory) / bandwidth_bps
-        self._limit_s = limit_s
+        self._bps = bandwidth_bps / passes.wire(memory)
+        self._fits = self._bps * limit_s
+        self._leave = max(self._bps * (limit_s - SLICE_S / 2), 0.0)
         self._horizon_s = horizon_s
-        self._normal_s = memory.normal_pages * memory.page_size_bytes
-        self._normal_s *= self._s_per_byte
-        pages = memory.normal_pages + memory.zero_pages
-        self._normal_share = memory.normal_pages / pages if pages else 1.0
-        self.left_s = passes.first_bytes(memory) / bandwidth_bps
-        self.floor_s = self.left_s
-        self.total_s = 0.0
+        self.zero_bytes = memory.zero_pages * memory.page_size_bytes
+        self.waiting_bytes = memory.normal_bytes + self.zero_bytes
+        self.floor_bytes = self.waiting_bytes
+        self.total_s = self.sent_bytes = 0.0
         self.passes = 0
+
+    @property
+    def last_bytes(self) -> float:
+        """What is sent while the guest is stopped."""
+        return self.waiting_bytes - self.zero_bytes
 
     def run(self) -> str:
         """Walk to the end and say what it was."""
-        self._first()
-        while self.left_s > self._limit_s:
+        if self.waiting_bytes > self._fits:
+            self._first()
+            self._skip_zero()
+        while self.waiting_bytes > self._fits:
             if self.total_s > self._horizon_s:
                 return passes.NO_TIME
-            before_s = self.left_s
-            step_s = self._pass()
-            if self.left_s >= before_s * (1.0 - _SHRINK):
+            before = self.waiting_bytes
+            pass_s = self._pass()
+            if self.waiting_bytes >= before * (1.0 - _SHRINK):
                 return passes.NO_SHRINK
             if self.passes >= _WALKED:
-                return self._at_this_pace(before_s - self.left_s, step_s)
+                return self._at_this_pace(before - self.waiting_bytes, pass_s)
         return passes.FITS
 
     def _first(self) -> None:
-        """The first pass: what is unsent has no hot pages among it."""
-        unsent_s = min(self._unsent_s() * self._normal_share, self.left_s)
-        self._send(self.left_s - unsent_s, self._normal_s)
+        """All memory; what is dirtied in it is like any other."""
+        whole, leave = self.waiting_bytes, self._leave
+        normal_share = 1.0 - self.zero_bytes / whole
+        sent = (whole - leave) * normal_share
+        self.zero_bytes = leave * (1.0 - normal_share)
+        pass_s = sent / self._bps
+        dirty = dirty_bytes(self._curve, pass_s)
+        self._passed(sent, pass_s, leave + dirty * (1.0 - leave / whole))
+
+    def _skip_zero(self) -> None:
+        """Zero pages of the first pass's rest go in no time, where it is
+        not over with them."""
+        if self.waiting_bytes <= self._fits:
+            return
+        gone = min(self.zero_bytes, self.waiting_bytes - self._leave)
+        self.zero_bytes -= gone
+        self.waiting_bytes -= gone
 
     def _pass(self) -> float:
-        among_s = self._dirty_s(self.total_s)
-        send_s = max(self.left_s - self._unsent_s(), SLICE_S)
-        return self._send(min(send_s, self.left_s), among_s)
+        slice_bytes = self._bps * SLICE_S
+        send = max(self.waiting_bytes - self._leave, slice_bytes)
+        send = min(send, self.waiting_bytes)
+        pass_s = send / self._bps
+        left = bitmap.after(
+            self._curve, self.waiting_bytes, self.waiting_bytes - send, pass_s
+        )
+        self._passed(send, pass_s, left)
+        return pass_s
 
-    def _send(self, send_s: float, among_s: float) -> float:
-        rest_s = self.left_s - send_s
-        waiting = min(rest_s / among_s, 1.0) if among_s > 0 else 1.0
-        dirty_s = self._dirty_s(send_s)
-        self.total_s += send_s
+    def _passed(self, sent: float, pass_s: float, left: float) -> None:
+        self.sent_bytes += sent
+        self.total_s += pass_s
         self.passes += 1
-        self.left_s = rest_s + dirty_s * (1.0 - waiting)
-        self.floor_s = min(self.floor_s, self.left_s)
-        return send_s
+        self.waiting_bytes = left
+        self.floor_bytes = min(self.floor_bytes, left)
 
-    def _unsent_s(self) -> float:
-        return max(self._limit_s - SLICE_S / 2, 0.0)
-
-    def _dirty_s(self, period_s: float) -> float:
-        return dirty_bytes(self._curve, period_s) * self._s_per_byte
-
-    def _at_this_pace(self, gain_s: float, step_s: float) -> str:
+    def _at_this_pace(self, gain: float, pass_s: float) -> str:
         """Each further pass gains as much as the last one."""
-        more = (self.left_s - self._limit_s) / gain_s
+        more = max(self.waiting_bytes - self._fits, 0.0) / gain
         self.passes += int(more) + 1
-        self.total_s += more * step_s
+        self.total_s += more * pass_s
+        self.sent_bytes += more * pass_s * self._bps
         if self.total_s > self._horizon_s:
             return passes.NO_TIME
-        self.left_s = min(self.left_s, self._limit_s)
+        self.waiting_bytes = min(self.waiting_bytes, self._fits)
         return passes.FITS

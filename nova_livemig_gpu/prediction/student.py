@@ -43,9 +43,10 @@ def cdf(t: float, freedom: int) -> float:
     for k in range(first + 1, freedom - 1, 2):
         term *= cosine * cosine * (k - 1) / k
         total += term
+    above = 0.5 * sine * total
     if freedom % 2:
-        return 0.5 + (angle + sine * total) / math.pi
-    return 0.5 + 0.5 * sine * total
+        above = (angle + sine * total) / math.pi
+    return min(max(0.5 + above, 0.0), 1.0)
 
 
 def mixture_cdf(parts: Sequence[Part], value: float) -> float:

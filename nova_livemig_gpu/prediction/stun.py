@@ -26,8 +26,8 @@ and the excesses add as squares. A negative value is given as 0.
 
 Missing data: a framebuffer that is unknown leaves the stun unknown.
 
-Example: the V100 rows of FACTS but the one of 8 GB: 8 GB -> P50 11.5 s,
-P90 13.0 s (published: 12 s).
+Example: learnt from the V100 rows but the one of 8 GB: 8 GB -> P50 11.0 s,
+P90 12.4 s (published: 12 s).
 """
 
 import math
@@ -110,6 +110,14 @@ class Spread:
     p90_s: float
     p95_s: float
 
+    def stun(
+        self, framebuffer_bytes: int | None = None, basis: str | None = None
+    ) -> Stun:
+        """Return what is handed on of it."""
+        return Stun(
+            self.p50_s * 1e3, self.p90_s * 1e3, framebuffer_bytes, basis
+        )
+
 
 def stun(vgpus: Sequence[VgpuUse], seen: Iterable[StunSeen]) -> Stun | None:
     """Return the stun of all vGPUs together.
@@ -122,10 +130,7 @@ def stun(vgpus: Sequence[VgpuUse], seen: Iterable[StunSeen]) -> Stun | None:
     known = [size for size in sizes if size is not None]
     if not vgpus or len(known) < len(sizes):
         return None
-    found = spread(vgpus, seen)
-    return Stun(
-        found.p50_s * 1e3, found.p90_s * 1e3, sum(known), _basis(vgpus)
-    )
+    return spread(vgpus, seen).stun(sum(known), basis(vgpus))
 
 
 def spread(vgpus: Sequence[VgpuUse], seen: Iterable[StunSeen]) -> Spread:
@@ -138,12 +143,12 @@ def spread(vgpus: Sequence[VgpuUse], seen: Iterable[StunSeen]) -> Spread:
     return _add([_of_key(key, xs, past) for key, xs in groups.items()])
 
 
-def _basis(vgpus: Sequence[VgpuUse]) -> str | None:
-    """One upper bound makes the sum one."""
+def basis(vgpus: Sequence[VgpuUse]) -> str | None:
+    """Where the framebuffers come from; one upper bound makes the sum one."""
     found = {vgpu.basis for vgpu in vgpus}
-    for basis in ("type", "history", "nvml"):
-        if basis in found:
-            return basis
+    for each in ("type", "history", "nvml"):
+        if each in found:
+            return each
     return None
 
 

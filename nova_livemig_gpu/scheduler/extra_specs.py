@@ -55,6 +55,11 @@ def register() -> list[base.ExtraSpecValidator]:
             "downtime within timeout_s.",
             _enum("fast", "gentle"),
         ),
+        "over_budget": (
+            "What is done with a server whose device is predicted to need "
+            "longer than max_downtime_ms.",
+            _enum("refuse", "warn", "allow"),
+        ),
     }
     return [
         base.ExtraSpecValidator(

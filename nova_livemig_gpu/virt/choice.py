@@ -13,6 +13,10 @@ from nova_livemig_gpu.policies.base import Policy
 
 LOG = logging.getLogger(__name__)
 
+_NOVA = "nova"
+#: Policies that keep no budget.
+AS_NOVA = (_NOVA, staircase.NAME)
+
 
 def check(name: str) -> None:
     """:raises InvalidOption: there is no such policy"""
@@ -32,8 +36,9 @@ def choose(
     :param others: what to take, in order, where there is no such policy
     :raises PolicyNotFound: none of them can be had
     """
-    if around.vfio:
-        # Until there is a law that knows of device state: as Nova does.
+    if around.vfio and wanted.policy == _NOVA:
+        # Nova would ask for post-copy where nova.conf permits it, which
+        # QEMU refuses with a VFIO device: Nova's schedule in our loop.
         return staircase.StaircasePolicy(
             replace(wanted, policy=staircase.NAME), around
         )

@@ -13,19 +13,21 @@ itself does both, by monitor commands that mark the domain as tainted
 ("custom-monitor"): 16384 samples for each GiB, 50 ms and more. (The same
 server: 23, 26, 26 and 23 MiB in a second; 0.3 MiB of error at 50 ms.)
 
-Time is bounded: with S seconds to spend, the longest period is the largest
-power of two up to S / 2, then its halves down to the shortest possible one;
-what is left of S goes into further short ones, whose means are more certain.
+Where it is needed. A migration asks the curve for the duration of its first
+pass, then for that of the second, and so on down to fractions of a second;
+beyond the longest period a curve is a guess. So with S seconds to spend and
+a first pass of T, the longest period is min(T, 0.4 S, 60 s), then its halves
+down to the shortest possible one, and twice more those up to a second, as
+long as S lasts: means are more certain.
 
-Example: 10 s, libvirt: 4, 2, 1, 1, 1, 1 s. Monitor: 4, 2, 1, 0.5, 0.25,
-0.125, 0.0625 s, and again from 1 s.
+Example: 10 s, T 30 s, libvirt: 4, 2, 1, 1, 1 s. Monitor: 4, 2, 1, 0.5, 0.25,
+0.125 s, and again from 1 s.
 
 A server that has a job, a refusal, silence or nonsense ends the measuring;
 points that are there already are returned. Nothing is raised.
 """
 
 import json
-import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -47,6 +49,9 @@ _GRACE_S = 2.0
 _POLL_S = 0.05
 _SHORT_S = 1.0
 _LONGEST_S = 60.0
+_SHARE = 0.4
+#: How often short periods are measured again.
+_ROUNDS = 2
 
 
 class NotMeasured(Exception):
@@ -57,10 +62,12 @@ class Gauge(Protocol):
     """A way to measure.
 
     :ivar least_s: shortest period
+    :ivar step_s: periods are multiples of this
     :ivar samples_per_gib: pages looked at in each GiB
     """
 
     least_s: float
+    step_s: float
     samples_per_gib: int
 
     def start(self, period_s: float) -> None:
@@ -74,6 +81,7 @@ class LibvirtGauge:
     """By libvirt's own means."""
 
     least_s = 1.0
+    step_s = 1.0
     samples_per_gib = 512
 
     def __init__(self, domain: Any, connection: Any) -> None:
@@ -98,6 +106,7 @@ class MonitorGauge:
     """By QEMU's monitor: finer, and the domain is tainted from then on."""
 
     least_s = 0.0625
+    step_s = 0.001
     samples_per_gib = 16384
 
     def __init__(self, domain: Any) -> None:
@@ -132,26 +141,31 @@ class MonitorGauge:
         return found
 
 
-def periods_s(seconds: float, least_s: float) -> tuple[float, ...]:
+def periods_s(
+    seconds: float,
+    gauge: Gauge | type[Gauge],
+    longest_s: float | None = None,
+) -> tuple[float, ...]:
     """Return what to measure in so many seconds; empty: too few.
 
-    >>> periods_s(10, 1.0)
-    (4.0, 2.0, 1.0, 1.0, 1.0, 1.0)
+    :param longest_s: expected duration of the first pass; None: unknown
+
+    >>> periods_s(10, LibvirtGauge)
+    (4.0, 2.0, 1.0, 1.0, 1.0)
     """
-    if seconds < least_s:
-        return ()
-    half = max(min(seconds / 2, _LONGEST_S), least_s)
-    longest = min(least_s * 2.0 ** int(math.log2(half / least_s)), _LONGEST_S)
-    steps = [longest]
-    while steps[-1] / 2 >= least_s:
-        steps.append(steps[-1] / 2)
-    short = [s for s in steps if s <= max(_SHORT_S, least_s)]
-    chosen, left_s = steps, seconds - sum(steps)
-    while left_s >= short[-1]:
-        for step in short:
-            if step <= left_s:
-                chosen = [*chosen, step]
-                left_s -= step
+    step_s = gauge.step_s
+    wanted_s = min(longest_s or _LONGEST_S, _SHARE * seconds, _LONGEST_S)
+    ladder = []
+    period_s = max(wanted_s, gauge.least_s)
+    while period_s >= gauge.least_s:
+        ladder.append(int(period_s / step_s + 1e-9) * step_s)
+        period_s /= 2
+    short = [each for each in ladder if each <= max(_SHORT_S, gauge.least_s)]
+    chosen, left_s = [], seconds
+    for each in [*ladder, *_ROUNDS * short]:
+        if each <= left_s:
+            chosen.append(each)
+            left_s -= each
     return tuple(chosen)
 
 
@@ -160,6 +174,7 @@ def measure(
     gauge: Gauge,
     seconds: float,
     memory_bytes: int,
+    longest_s: float | None = None,
     now: Any = time.monotonic,
     sleep: Any = time.sleep,
 ) -> tuple[Observed, ...]:
@@ -167,11 +182,12 @@ def measure(
 
     :param seconds: to spend at most, but for the last answer's delay
     :param memory_bytes: of the server
+    :param longest_s: see ``periods_s``
     """
     seen: list[tuple[float, float]] = []
     end_s = now() + seconds
     try:
-        for period_s in periods_s(seconds, gauge.least_s):
+        for period_s in periods_s(seconds, gauge, longest_s):
             if seen and now() + period_s > end_s:
                 continue
             _check_idle(domain)

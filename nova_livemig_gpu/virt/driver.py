@@ -9,11 +9,14 @@ from typing import Any
 
 from nova.virt.libvirt import driver as libvirt_driver
 
+from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.migration.loop import Clock
 from nova_livemig_gpu.virt import service
 from nova_livemig_gpu.virt.hostchecks import HostChecks
 from nova_livemig_gpu.virt.interrupted import Interrupted
 from nova_livemig_gpu.virt.job import NovaJob
+from nova_livemig_gpu.virt.mdevs import Mdevs
+from nova_livemig_gpu.virt.outbound import Outbound
 from nova_livemig_gpu.virt.publisher import Publisher
 from nova_livemig_gpu.virt.session import Session
 from nova_livemig_gpu.virt.steering import Steering
@@ -26,6 +29,8 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         super().__init__(virtapi, read_only)
         shared = service.make(self)
         self._steering = Steering(shared)
+        self._outbound = Outbound(shared)
+        self._mdevs = Mdevs(shared)
         self._publisher = Publisher(shared, lambda: self._steering.running)
         self._checks = HostChecks(shared, self._publisher.stats)
         self._interrupted = Interrupted(shared)
@@ -73,6 +78,8 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         A refusal gives the claim back: Nova would keep it until the server
         is next migrated (``instance_claimed_mdevs``).
         """
+        # A claim that is there already is of a migration that failed.
+        self._clean_mdevs(instance)
         data = super().check_source_migrate_data_at_dest(
             ctxt, instance, migrate_data, migration, limits, allocs
         )
@@ -82,6 +89,66 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             self.instance_claimed_mdevs.pop(instance.uuid, None)
             raise
         return data
+
+    def _clean_mdevs(self, instance: Any) -> None:
+        held = self._mdevs.hold(instance)
+        if held:
+            self.instance_claimed_mdevs.pop(instance.uuid, None)
+            self._mdevs.renew(instance, held)
+
+    def check_can_live_migrate_source(
+        self,
+        context: Any,
+        instance: Any,
+        dest_check_data: Any,
+        block_device_info: Any = None,
+    ) -> Any:
+        """Adds the check of the budget, before anything is prepared."""
+        data = super().check_can_live_migrate_source(
+            context, instance, dest_check_data, block_device_info
+        )
+        self._checks.check_budget(
+            instance,
+            lambda: self._steering.preflight(context, instance, data),
+        )
+        return data
+
+    def rollback_live_migration_at_destination(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        block_device_info: Any,
+        destroy_disks: bool = True,
+        migrate_data: Any = None,
+    ) -> None:
+        """Adds a clean device for the next try, see ``virt.mdevs``."""
+        held = self._mdevs.hold(instance)
+        try:
+            super().rollback_live_migration_at_destination(
+                context,
+                instance,
+                network_info,
+                block_device_info,
+                destroy_disks,
+                migrate_data,
+            )
+        finally:
+            self._mdevs.renew(instance, held)
+
+    def post_live_migration_at_destination(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        block_migration: bool = False,
+        block_device_info: Any = None,
+    ) -> None:
+        """Resumes what the source has quiesced."""
+        self._steering.arrived(instance)
+        super().post_live_migration_at_destination(
+            context, instance, network_info, block_migration, block_device_info
+        )
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         data: dict[str, Any] = super().get_available_resource(nodename)
@@ -108,8 +175,46 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         block_migration: bool,
         migrate_data: Any,
     ) -> None:
+        """Waits for its turn, then runs; rolls back what may not."""
+        with self._outbound.turn(instance, migrate_data.migration) as mine:
+            if not mine:
+                recover_method(
+                    context,
+                    instance,
+                    dest,
+                    migrate_data,
+                    migration_status="cancelled",
+                )
+                return
+            self._run_migration(
+                context,
+                instance,
+                dest,
+                post_method,
+                recover_method,
+                block_migration,
+                migrate_data,
+            )
+
+    def _run_migration(
+        self,
+        context: Any,
+        instance: Any,
+        dest: str,
+        post_method: Any,
+        recover_method: Any,
+        block_migration: bool,
+        migrate_data: Any,
+    ) -> None:
         """Wraps operation thread and monitor of one migration."""
-        session = self._steering.begin(context, instance, dest, migrate_data)
+        try:
+            session = self._steering.begin(
+                context, instance, dest, migrate_data
+            )
+        except MigrationRefused:
+            # Told by steering; the server stays, as after a failure.
+            recover_method(context, instance, dest, migrate_data)
+            return
         raised: Exception | None = None
         try:
             super()._live_migration(
@@ -135,7 +240,8 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         """Notes that somebody asked, since libvirt does not always say."""
         session = self._steering.find(instance)
         if session is None:
-            super().live_migration_abort(instance)
+            if not self._outbound.cancel(instance):
+                super().live_migration_abort(instance)
             return
         with session.aborting():
             super().live_migration_abort(instance)

@@ -55,3 +55,14 @@ def aborted(error: BaseException | None) -> bool:
     ) == libvirt.VIR_ERR_OPERATION_ABORTED or "canceled by client" in str(
         error
     )
+
+
+def unsupported(error: BaseException) -> bool:
+    """libvirt or QEMU does not know a parameter; nothing has begun."""
+    return code(error) in (
+        libvirt.VIR_ERR_INVALID_ARG,
+        libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+        libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+        libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
+        libvirt.VIR_ERR_NO_SUPPORT,
+    )

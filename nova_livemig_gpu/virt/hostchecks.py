@@ -13,6 +13,7 @@ from nova import rpc as nova_rpc
 from oslo_log import log as logging
 
 from nova_livemig_gpu import conf
+from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.rpc import client as rpc_client
 from nova_livemig_gpu.virt import exact, precheck
 from nova_livemig_gpu.virt.service import Service
@@ -85,6 +86,29 @@ class HostChecks:
             self._client(options).vgpu_metadata,
             options.unknown_compatibility,
         )
+
+    def check_budget(
+        self, instance: Any, preflight: Callable[[], None]
+    ) -> None:
+        """Refuse a server whose migration may not start from here.
+
+        :param preflight: raises MigrationRefused
+        :raises MigrationPreCheckError: Nova tries the next host, which is
+            refused alike: the reason is the server's
+        """
+        if self._service.release is not None:
+            _guarded(instance, lambda: _translated(instance, preflight))
+
+
+def _translated(instance: Any, preflight: Callable[[], None]) -> None:
+    try:
+        preflight()
+    except MigrationRefused as exc:
+        LOG.warning("Refused: %s", exc, instance=instance)
+        raise nova_exception.MigrationPreCheckError(
+            reason=f"live migration of server {instance.uuid}: {exc} "
+            f"({exc.code})"
+        ) from exc
 
 
 def _guarded(instance: Any, check: Callable[[], None]) -> None:

@@ -40,11 +40,14 @@ class NovaJob(Job):
         finished: Callable[[], bool],
         on_failure: deque[str],
         save_every_s: float,
+        plain: Callable[[], bool] = lambda: False,
     ) -> None:
         """:param finished: whether the operation thread has ended
 
         :param on_failure: receives what is to be undone if it fails
+        :param plain: whether QEMU was not told what the plan tells it
         """
+        self._plain = plain
         self._driver = driver
         self._guest = guest
         self._instance = instance
@@ -141,6 +144,7 @@ class NovaJob(Job):
         self._save(progress)
         return replace(
             progress,
+            switchover_bps=None if self._plain() else progress.switchover_bps,
             postcopy=self._migration.status == _POSTCOPY,
             forced=progress.forced or bool(self.on_failure),
         )

@@ -1,18 +1,18 @@
 """Whether a server can be switched to post-copy at all."""
 
-import re
 from typing import Any
 
 import libvirt
 from nova.compute import vm_states
 
+from nova_livemig_gpu.virt.devices import vfio_devices
+
 _PARALLEL_POSTCOPY_QEMU = (10, 1, 0)
-_HOSTDEV = re.compile(r"<hostdev\b")
 
 
 def has_vfio(guest: Any) -> bool:
-    """Whether a guest has a VFIO device (mdev or PCI passthrough)."""
-    return bool(_HOSTDEV.search(guest.get_xml_desc()))
+    """Whether a guest has a VFIO device (mdev or PCI function)."""
+    return bool(vfio_devices(guest.get_xml_desc()))
 
 
 def obstacle(

@@ -1,13 +1,17 @@
 """Stand-ins for ``nova.virt.libvirt.guest.Guest`` with one thing changed."""
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import libvirt
 from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_livemig_gpu.model import JobState, StartPlan
+from nova_livemig_gpu.virt import channels, errors
 from nova_livemig_gpu.virt.stats import job_type
+
+PARALLEL = "parallel.connections"
 
 
 class _Proxy:
@@ -22,18 +26,73 @@ class PlannedGuest(_Proxy):
     """Starts its migration with the flags and parameters of a plan.
 
     ``LibvirtDriver._live_migration_operation`` calls ``guest.migrate`` with
-    keyword arguments; ``Guest.migrate`` in nova/virt/libvirt/guest.py.
+    keyword arguments. ``Guest.migrate`` in nova/virt/libvirt/guest.py takes
+    some of libvirt's parameters only; the others are added where it calls
+    ``self._domain.migrateToURI3``. Where libvirt or QEMU does not know them
+    the migration starts without.
     """
 
-    def __init__(self, guest: Any, plan: StartPlan) -> None:
+    def __init__(
+        self,
+        guest: Any,
+        plan: StartPlan,
+        on_plain: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        """:param on_plain: told why the extra parameters were left out"""
         super().__init__(guest)
         self._plan = plan
+        self._on_plain = on_plain
 
     def migrate(self, destination: str, **kwargs: Any) -> None:
-        """As ``Guest.migrate``; ``flags`` and ``bandwidth`` are replaced."""
-        kwargs["flags"] = edit_flags(kwargs.get("flags", 0), self._plan)
+        """As ``Guest.migrate``, with what the plan replaces."""
+        nova_flags = kwargs.get("flags", 0)
         kwargs["bandwidth"] = self._plan.bandwidth_mib_s
-        self._guest.migrate(destination, **kwargs)
+        plain = {**kwargs, "flags": edit_flags(nova_flags, self._plan)}
+        extra = parameters(self._plan)
+        if not extra:
+            self._guest.migrate(destination, **plain)
+            return
+        kwargs["flags"] = plain["flags"]
+        if PARALLEL in extra:
+            kwargs["flags"] |= libvirt.VIR_MIGRATE_PARALLEL
+        domain = _ParameterDomain(self._guest._domain, extra)
+        try:
+            type(self._guest)(domain).migrate(destination, **kwargs)
+        except Exception as exc:
+            if not errors.unsupported(exc):
+                raise
+            self._on_plain(str(exc))
+            self._guest.migrate(destination, **plain)
+
+
+class _ParameterDomain:
+    """A domain whose migration gets further parameters."""
+
+    def __init__(self, domain: Any, extra: Mapping[str, Any]) -> None:
+        self._domain = domain
+        self._extra = extra
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._domain, name)
+
+    def migrateToURI3(
+        self, uri: str, params: Mapping[str, Any], flags: int
+    ) -> Any:
+        """As virDomain's; ``params`` get ours."""
+        return self._domain.migrateToURI3(
+            uri, params={**params, **self._extra}, flags=flags
+        )
+
+
+def parameters(plan: StartPlan) -> dict[str, Any]:
+    """Return libvirt's parameters that ``Guest.migrate`` does not take."""
+    extra: dict[str, Any] = {}
+    if plan.channels is not None and plan.channels > 1:
+        extra[PARALLEL] = plan.channels
+    name = channels.parameter()
+    if plan.switchover_mib_s is not None and name is not None:
+        extra[name] = plan.switchover_mib_s
+    return extra
 
 
 class ConcludedGuest(_Proxy):

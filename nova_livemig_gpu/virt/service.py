@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import nova.conf
@@ -12,6 +13,7 @@ from nova_livemig_gpu import conf, exception
 from nova_livemig_gpu.conf.reader import Reader
 from nova_livemig_gpu.gpu import loader as gpu_loader
 from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.virt import releases
 
 LOG = logging.getLogger(__name__)
@@ -25,19 +27,26 @@ class Service:
     :ivar driver: ours
     :ivar options: as they stand in the files now
     :ivar gpus: what there is on this host
+    :ivar history: of the migrations that this host was the source of
     :ivar release: None: a Nova that we do not know, which is left alone
     """
 
     driver: Any
     options: Reader
     gpus: GpuBackend
+    history: History
     release: releases.Release | None
 
 
 def make(driver: Any) -> Service:
     """:raises InvalidOption: an option is wrong; the service must stop"""
     conf.register_opts(CONF)
-    return Service(driver, Reader(CONF), gpu_loader.load(), find_release())
+    reader = Reader(CONF)
+    options = reader.read()
+    history = History(
+        Path(options.state_dir) / "history.sqlite3", options.max_history
+    )
+    return Service(driver, reader, gpu_loader.load(), history, find_release())
 
 
 def find_release() -> releases.Release | None:

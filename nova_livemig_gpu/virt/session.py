@@ -9,7 +9,8 @@ from typing import Any
 from nova.virt.libvirt import migration as libvirt_migrate
 from oslo_log import log as logging
 
-from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
+from nova_livemig_gpu.migration.hook_calls import HookCalls
+from nova_livemig_gpu.migration.loop import Clock, SteeringLoop, Watcher
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     JobState,
@@ -21,6 +22,7 @@ from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt import errors
 from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.forecast import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.proxies import (
     ConcludedGuest,
@@ -41,7 +43,9 @@ class Session:
     :ivar aborted: somebody, or our policy, asked for the job to be aborted
     :ivar posted: Nova went on to its post-migration step
     :ivar steered_end: how the job ended, where our loop saw it
+    :ivar plain: libvirt took the plan's parameters but for its extra ones
     :ivar on_failure: what is to be undone when the migration fails
+    :ivar foreseen: what was known before the start
     """
 
     instance: Any
@@ -53,15 +57,29 @@ class Session:
     operation_error: Exception | None = None
     posted: bool = False
     aborted: bool = False
+    plain: bool = False
     steered_end: Progress | None = None
     on_failure: deque[str] = field(default_factory=deque)
-    hook_facts: dict[str, Any] = field(default_factory=dict)
+    watcher: Watcher | None = None
+    calls: HookCalls | None = None
+    destination: str | None = None
+    foreseen: Foreseen = field(default_factory=Foreseen)
 
     def planned(self, guest: Any) -> Any:
         """Return the guest that starts its migration as planned."""
         if self.plan is None:
             return guest
-        return PlannedGuest(guest, self.plan)
+        return PlannedGuest(guest, self.plan, self._plain)
+
+    def _plain(self, reason: str) -> None:
+        LOG.warning(
+            "This live migration starts over one connection and without a "
+            "bandwidth for its switchover: %s",
+            reason,
+            instance=self.instance,
+        )
+        self.plain = True
+        self.record.note(plain_start=reason)
 
     @contextlib.contextmanager
     def operation(self) -> Iterator[None]:
@@ -129,6 +147,7 @@ class Session:
                 clock,
                 self.poll_s,
                 self.instance.uuid,
+                self.watcher,
             ).run()
         except Exception as exc:
             LOG.exception(
@@ -211,6 +230,7 @@ class Session:
                 passes=final.iteration,
                 throttle_percent=final.throttle_percent,
                 downtime_ms=final.downtime_ms,
+                vfio_bytes=final.vfio_bytes,
             )
         if state is JobState.COMPLETED and raised is None:
             return outcome

@@ -5,10 +5,23 @@ from typing import Any
 import nova.conf
 from oslo_log import log as logging
 
-from nova_livemig_gpu.migration import hooks
-from nova_livemig_gpu.migration.record import Records
-from nova_livemig_gpu.virt import choice, report, surroundings, trail
+from nova_livemig_gpu.conf import Options
+from nova_livemig_gpu.exception import MigrationRefused
+from nova_livemig_gpu.migration import preflight
+from nova_livemig_gpu.migration.hook_calls import HookCalls
+from nova_livemig_gpu.migration.record import Record, Records
+from nova_livemig_gpu.model import JobState, Outcome, OverBudget
+from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.virt import (
+    aftermath,
+    choice,
+    report,
+    stephooks,
+    surroundings,
+    trail,
+)
 from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.foresight import Foresight
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.service import Service
 from nova_livemig_gpu.virt.session import Session
@@ -20,8 +33,8 @@ CONF = nova.conf.CONF
 class Steering:
     """What the driver asks; one for each driver.
 
-    Nothing but the constructor raises: a migration for which no session can
-    be made is Nova's alone.
+    Nothing but the constructor and a refusal raises: a migration for which
+    no session can be made is Nova's alone.
     """
 
     def __init__(self, service: Service) -> None:
@@ -32,7 +45,8 @@ class Steering:
         self._options = service.options
         self._driver = service.driver
         self._sessions: dict[str, Session] = {}
-        self._hooks = hooks.load(options.hooks)
+        self._hooks = stephooks.StepHooks(service, options.hooks)
+        self._foresight = Foresight(service)
         self.release = service.release
 
     @property
@@ -47,11 +61,21 @@ class Steering:
     def begin(
         self, context: Any, instance: Any, dest: str, migrate_data: Any
     ) -> Session | None:
-        """Begin a session; None: leave the migration to Nova."""
+        """Begin a session; None: leave the migration to Nova.
+
+        :raises MigrationRefused: it must not start; its user is told
+        """
         if self.release is None:
             return None
         try:
             session = self._begin(context, instance, dest, migrate_data)
+        except MigrationRefused as exc:
+            LOG.error("Refused: %s", exc, instance=instance)
+            report.started(context, instance, CONF.host)
+            report.ended(
+                context, instance, Outcome(JobState.FAILED, reason=str(exc))
+            )
+            raise
         except Exception:
             LOG.exception(
                 "This live migration cannot be steered and is left to Nova.",
@@ -68,20 +92,25 @@ class Steering:
     ) -> Session:
         options = self._options.read()
         records = Records(options.state_dir, options.max_records)
-        wanted = surroundings.budget_of(options, context, instance)
         guest = self._driver._host.get_guest(instance)
-        around = surroundings.look(
-            self._driver, options, records, instance, guest, migrate_data
+        policy = self._policy(
+            options, records, context, instance, guest, dest, migrate_data
         )
-        policy = choice.choose(
-            wanted, (options.policy, self._policy_at_start), around, instance
+        foreseen = self._foresight.look(
+            options, policy, instance, dest, guest, self.running
         )
+        policy = type(policy)(policy.budget, foreseen.on(policy.around))
         record = records.create(
             migrate_data.migration.uuid,
             trail.head(
-                context, instance, dest, migrate_data.migration, around
+                context, instance, dest, migrate_data.migration, policy.around
             ),
         )
+        record.note(running=self.running, **foreseen.facts())
+        calls = self._calls(
+            options, context, instance, dest, migrate_data, policy
+        )
+        self._judge(policy, calls, record, instance)
         plan = policy.plan() if policy.steers else None
         if plan is not None:
             LOG.info(
@@ -95,14 +124,8 @@ class Steering:
             self._driver._host.get_connection(), instance.uuid
         )
         completed.listen()
-        facts = {
-            "server": instance.uuid,
-            "source": CONF.host,
-            "destination": dest,
-        }
-        failures = hooks.call(self._hooks, "before_start", facts)
-        if failures:
-            record.note(hook_failures=failures)
+        stephooks.planned(calls, plan)
+        record.note(hooks=calls.notes)
         # Last, so that a record without an outcome is one of a crash.
         record.planned(policy.budget, plan)
         return Session(
@@ -112,8 +135,108 @@ class Steering:
             record,
             completed,
             poll_s=options.poll_interval_ms / 1000,
-            hook_facts=facts,
+            watcher=stephooks.HookWatcher(calls),
+            calls=calls,
+            destination=dest,
+            foreseen=foreseen,
         )
+
+    def preflight(
+        self, context: Any, instance: Any, migrate_data: Any
+    ) -> None:
+        """Look whether the migration may start, before it is prepared.
+
+        The destination is not known to the source at that time.
+
+        :raises MigrationRefused: it may not
+        """
+        options = self._options.read()
+        records = Records(options.state_dir, options.max_records)
+        guest = self._driver._host.get_guest(instance)
+        policy = self._policy(
+            options, records, context, instance, guest, None, migrate_data
+        )
+        around = self._foresight.glance(options, policy, instance, guest)
+        policy = type(policy)(policy.budget, around)
+        self._judge(policy, None, None, instance)
+
+    def _policy(
+        self,
+        options: Options,
+        records: Records,
+        context: Any,
+        instance: Any,
+        guest: Any,
+        dest: str | None,
+        migrate_data: Any,
+    ) -> Policy:
+        wanted = surroundings.budget_of(options, context, instance)
+        around = surroundings.look(
+            self._driver, options, records, instance, guest, migrate_data
+        )
+        if dest is not None:
+            around = surroundings.with_devices(
+                around,
+                self._driver,
+                options,
+                context,
+                dest,
+                guest,
+                migrate_data,
+                wanted.bandwidth_mbps,
+            )
+        return choice.choose(
+            wanted, (options.policy, self._policy_at_start), around, instance
+        )
+
+    def _calls(
+        self,
+        options: Options,
+        context: Any,
+        instance: Any,
+        dest: str,
+        migrate_data: Any,
+        policy: Policy,
+    ) -> HookCalls:
+        return self._hooks.calls(
+            options,
+            context,
+            instance,
+            dest,
+            migrate_data.migration.uuid,
+            policy.budget,
+            policy.around,
+        )
+
+    def _judge(
+        self,
+        policy: Policy,
+        calls: HookCalls | None,
+        record: Record | None,
+        instance: Any,
+    ) -> None:
+        """:raises MigrationRefused: by the budget, or by a hook"""
+        reason, verdict = None, preflight.Verdict()
+        if policy.budget.policy not in choice.AS_NOVA:
+            verdict = preflight.judge(policy.budget, policy.around)
+        if verdict.refuse:
+            reason = verdict.reason
+        elif verdict.reason is not None:
+            over = policy.budget.over_budget
+            log = LOG.warning if over is OverBudget.WARN else LOG.info
+            log("Over its budget: %s", verdict.reason, instance=instance)
+        if record is not None and verdict.reason is not None:
+            record.note(
+                over_budget={"reason": verdict.reason, **verdict.numbers}
+            )
+        if reason is None and calls is not None:
+            reason = calls.preflight()
+        if reason is None:
+            return
+        if record is not None:
+            record.planned(policy.budget, None)
+            record.ended(Outcome(JobState.FAILED, reason=reason))
+        raise MigrationRefused(reason=reason)
 
     def job(
         self,
@@ -144,6 +267,7 @@ class Steering:
             session.on_failure,
             # Nova 31 and 32 have no such option: every 5 s.
             getattr(CONF.libvirt, "live_migration_monitor_interval", 5),
+            lambda: session.plain,
         )
 
     def surface_operation_error(self, session: Session) -> None:
@@ -165,11 +289,12 @@ class Steering:
             report.ended(context, session.instance, outcome)
             trail.audit(context, session, "end", outcome)
             trail.log(session, outcome)
-            failures = hooks.call(
-                self._hooks, "ended", session.hook_facts, outcome
-            )
-            if failures:
-                session.record.note(hook_failures=failures)
+            if outcome.state is not JobState.COMPLETED:
+                self._look_after(session)
+            if session.calls is not None:
+                stephooks.ended(session.calls, outcome)
+                session.record.note(hooks=session.calls.collect())
+            self._foresight.learn(session, outcome)
             session.record.note(ended_at=trail.now())
             session.record.ended(outcome)
         except Exception:
@@ -177,3 +302,15 @@ class Steering:
                 "The end of this live migration was not recorded.",
                 instance=session.instance,
             )
+
+    def _look_after(self, session: Session) -> None:
+        if session.policy.around.vfio and not session.posted:
+            session.record.note(
+                after_failure=aftermath.at_source(
+                    self._driver._host, session.instance
+                )
+            )
+
+    def arrived(self, instance: Any) -> None:
+        """A server has come to this host. Never raises."""
+        self._hooks.arrived(instance)

@@ -1,5 +1,6 @@
 """What is written of a session: the record's head, audit lines, the log."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +36,7 @@ def head(
         "started_at": now(),
         "overhead_ms": around.overhead_ms,
         "vfio": around.vfio,
+        "stun": around.stun and asdict(around.stun),
         "memory_mb": instance.flavor.memory_mb,
         "libvirt": libvirt.getVersion(),
     }
@@ -57,8 +59,8 @@ def audit(
             project_id=context.project_id,
             server=session.instance.uuid,
             server_name=session.instance.display_name,
-            source=session.hook_facts["source"],
-            destination=session.hook_facts["destination"],
+            source=CONF.host,
+            destination=session.destination,
             result=outcome.state.value if outcome else None,
             reason=outcome.reason if outcome else None,
         ),
@@ -82,10 +84,11 @@ def log(session: Session, outcome: Outcome) -> None:
         return
     LOG.info(
         "Live migration completed: total %s ms, downtime %s ms, sent %s "
-        "bytes, passes %s, post-copy %s",
+        "bytes, of these %s of devices, passes %s, post-copy %s",
         outcome.total_ms,
         outcome.downtime_ms,
         outcome.sent_bytes,
+        "unknown" if outcome.vfio_bytes is None else outcome.vfio_bytes,
         outcome.passes,
         outcome.postcopy,
         instance=session.instance,

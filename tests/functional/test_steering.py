@@ -14,6 +14,8 @@ from nova.tests.functional.libvirt import base as libvirt_base
 
 from nova_livemig_gpu import notify
 from nova_livemig_gpu.facts import codec
+from nova_livemig_gpu.history.entry import Entry
+from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.virt.driver import LibvirtDriver
 from nova_livemig_gpu.virt.report import EVENT
@@ -168,6 +170,72 @@ class SuccessTests(SteeringTestBase):
             self.assertEqual(server["name"], event.server_name)
             self.assertIsNotNone(event.user_id)
             self.assertIsNotNone(event.request_id)
+
+
+class ForecastTests(SteeringTestBase):
+    def migrate(self, **extra_specs: str) -> dict[str, Any]:
+        """Return the record of a migration that completed."""
+        server = self.boot(**extra_specs)
+        self.start_migration(server).complete()
+        self._wait_for_migration_status(server, ["completed"])
+        self._wait_for_state_change(server, "ACTIVE")
+        self.wait_until(lambda: self.record().get("outcome"))
+        return self.record()
+
+    def kept(self) -> list[Entry]:
+        """Return what the history holds."""
+        history = History(Path(self.state, "history.sqlite3"))
+        self.addCleanup(history.close)
+        return list(history.entries())
+
+    def test_predicted_before_and_kept_after(self) -> None:
+        record = self.migrate(bandwidth_mbps="400")
+        forecast = record["forecast"]
+        # Nova's libvirt fixture cannot measure a dirty rate.
+        self.assertIn("idle guest", forecast["why"])
+        self.assertTrue(forecast["converges"])
+        self.assertEqual("precopy", forecast["mode"])
+        # 2 GiB at 50 MB/s
+        self.assertAlmostEqual(42, forecast["total_s"], delta=4)
+        self.assertEqual(
+            {"converges": True, "completed": True},
+            {
+                key: record["forecast_error"][key]
+                for key in ("converges", "completed")
+            },
+        )
+        (entry,) = self.kept()
+        self.assertEqual("dest", entry.destination)
+        self.assertEqual(record["migration"], entry.migration)
+        assert entry.prediction is not None
+        self.assertEqual(forecast["total_s"], entry.prediction.total_s)
+
+    def test_what_is_not_known_is_said(self) -> None:
+        record = self.migrate()
+        self.assertIsNone(record["forecast"])
+        self.assertIn("no migration between", record["no_forecast"])
+        self.assertEqual(1, len(self.kept()))
+
+    def test_off(self) -> None:
+        self.flags(predict="off", group="livemig_gpu")
+        record = self.migrate(bandwidth_mbps="400")
+        self.assertEqual("predict is off", record["no_forecast"])
+
+    def test_a_fault_of_ours_leaves_the_migration_alone(self) -> None:
+        with (
+            mock.patch(
+                "nova_livemig_gpu.virt.foresight.remember.entry",
+                side_effect=ValueError("broken"),
+            ),
+            mock.patch(
+                "nova_livemig_gpu.virt.forecast.Forecaster._foresee",
+                side_effect=ValueError("broken"),
+            ),
+        ):
+            record = self.migrate(bandwidth_mbps="400")
+        self.assertEqual("completed", record["outcome"]["state"])
+        self.assertEqual("ValueError: broken", record["no_forecast"])
+        self.assertEqual([], self.kept())
 
 
 class FailureTests(SteeringTestBase):

@@ -6,12 +6,13 @@ pair of hosts is in a cloud. Nothing here depends on the load.
 """
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 #: Of so many newest migrations.
 NEWEST = 12
+MODELS = ("ours", "passes", "constant rate")
 Result = Mapping[str, Any]
 
 
@@ -21,7 +22,7 @@ class Experience:
 
     :ivar bandwidth_bps: bytes per second that flow
     :ivar setup_s: of the total, what is not sending
-    :ivar excess_ms: what the pause was longer than its copying
+    :ivar excess_ms: what the pause was longer than each model said
     :ivar other_rss_bytes: of the process's resident memory, what is not the
         guest's non-zero memory
     :ivar normal_bytes: this guest's non-zero memory when it last migrated
@@ -29,7 +30,7 @@ class Experience:
 
     bandwidth_bps: float | None
     setup_s: float | None
-    excess_ms: float | None
+    excess_ms: Mapping[str, float | None]
     other_rss_bytes: float | None
     normal_bytes: float | None
 
@@ -45,7 +46,10 @@ def learn(earlier: Iterable[Result], link_mbps: int, guest: str) -> Experience:
     return Experience(
         bandwidth_bps=rate,
         setup_s=_median([_setup_s(r, rate) for r in over]) if rate else None,
-        excess_ms=_median([_excess_ms(r) for r in over]),
+        excess_ms={
+            model: _median(_excess_ms(r, model) for r in over)
+            for model in MODELS
+        },
         other_rss_bytes=_median(
             [
                 r["before"]["rss_bytes"] - _normal(r)
@@ -59,8 +63,9 @@ def learn(earlier: Iterable[Result], link_mbps: int, guest: str) -> Experience:
     )
 
 
-def _median(values: Sequence[float]) -> float | None:
-    return statistics.median(values) if values else None
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def _rate_bps(result: Result) -> float:
@@ -77,9 +82,13 @@ def _setup_s(result: Result, rate_bps: float) -> float:
     return did["total_ms"] / 1e3 - did["sent_bytes"] / rate_bps
 
 
-def _excess_ms(result: Result) -> float:
-    did = result["did"]
-    return did["downtime_ms"] - did["limit_ms"]
+def _excess_ms(result: Result, model: str) -> float | None:
+    """What the model alone had left out; None: it predicted no end."""
+    said = result["predicted"][model]
+    if not said["converges"]:
+        return None
+    model_ms = said["downtime_ms"] - said["overhead_ms"]
+    return float(result["did"]["downtime_ms"] - model_ms)
 
 
 def _normal(result: Result) -> float:

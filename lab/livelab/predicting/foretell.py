@@ -2,10 +2,10 @@
 """The predictions for one cell, from what is known before its start."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
-from livelab.predicting.experience import Experience
+from livelab.predicting.experience import MODELS, Experience
 from nova_livemig_gpu.model import DirtyCurve, GuestMemory, Prediction
 from nova_livemig_gpu.prediction import constant, merge
 from nova_livemig_gpu.prediction.forecast import (
@@ -20,16 +20,14 @@ from nova_livemig_gpu.prediction.merge import Observed
 PAGE = 4096
 #: Where nothing was migrated yet: what a link of this rate carries.
 PAYLOAD = 0.95
-MODELS = ("ours", "passes", "constant rate")
 
 
-def memory(before: Mapping[str, Any], known: Experience) -> GuestMemory:
+def memory(total: int, rss: int | None, known: Experience) -> GuestMemory:
     """Its non-zero pages: as of its last migration; else its resident
     memory, less what was not the guest's in earlier migrations."""
-    total = before["total_bytes"]
     normal = known.normal_bytes
-    if normal is None and before["rss_bytes"]:
-        normal = before["rss_bytes"] - (known.other_rss_bytes or 0)
+    if normal is None and rss:
+        normal = rss - (known.other_rss_bytes or 0)
     normal = min(max(normal or total, PAGE), total)
     return GuestMemory(normal / PAGE, (total - normal) / PAGE, PAGE)
 
@@ -39,8 +37,17 @@ def transport(link_mbps: int, known: Experience) -> Transport:
     rate = known.bandwidth_bps or link_mbps * 1e6 / 8 * PAYLOAD
     return Transport(
         bandwidth_bps=rate,
-        setup_s=known.setup_s or 0.0,
-        overhead_ms=max(known.excess_ms or 0.0, 0.0),
+        setup_s=max(known.setup_s or 0.0, 0.0),
+    )
+
+
+def first_pass_s(
+    total: int, rss: int | None, link_mbps: int, known: Experience
+) -> float:
+    """How long the first pass will take."""
+    return (
+        memory(total, rss, known).normal_bytes
+        / transport(link_mbps, known).bandwidth_bps
     )
 
 
@@ -52,19 +59,24 @@ def observed(before: Mapping[str, Any]) -> list[Observed]:
 def predict(
     before: Mapping[str, Any],
     known: Experience,
-    link_mbps: int,
+    way: Transport,
     limit_ms: int,
 ) -> dict[str, dict[str, Any]]:
     """Predictions by the name of their model."""
-    guest = memory(before, known)
+    guest = memory(before["total_bytes"], before["rss_bytes"], known)
     curve = merge.merge(observed(before), guest.normal_bytes)
     flat = constant.flat(curve) if curve else None
-    way = transport(link_mbps, known)
-    return {
-        "ours": _one(guest, curve, way, limit_ms, Rule.QEMU),
-        "passes": _one(guest, curve, way, limit_ms, Rule.PASSES),
-        "constant rate": _one(guest, flat, way, limit_ms, Rule.PASSES),
-    }
+    found = {}
+    for model in MODELS:
+        excess_ms = max(known.excess_ms[model] or 0.0, 0.0)
+        found[model] = _one(
+            guest,
+            flat if model == "constant rate" else curve,
+            replace(way, overhead_ms=excess_ms),
+            limit_ms,
+            Rule.QEMU if model == "ours" else Rule.PASSES,
+        )
+    return found
 
 
 def _one(
@@ -74,12 +86,16 @@ def _one(
     limit_ms: int,
     rule: Rule,
 ) -> dict[str, Any]:
-    found: Prediction = forecast(
+    said: Prediction = forecast(
         Workload(guest, curve), way, Wanted(float(limit_ms), rule=rule)
     )
     return {
-        key: value
-        for key, value in asdict(found).items()
-        if key in ("converges", "total_s", "downtime_ms", "passes")
-        or key in ("sent_bytes", "floor_bytes", "why")
+        "converges": said.converges,
+        "total_s": said.total_s,
+        "downtime_ms": said.downtime_ms,
+        "passes": said.passes,
+        "sent_bytes": said.sent_bytes,
+        "floor_bytes": said.floor_bytes,
+        "why": said.why,
+        "overhead_ms": way.overhead_ms,
     }

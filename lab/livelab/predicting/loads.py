@@ -16,19 +16,19 @@ MEMORY_MIB = 256
 LOADS: Mapping[str, Mapping[str, object]] = {
     "idle": {"ws": 16, "fill": 64, "rate": 0},
     "steady": {"ws": 64, "fill": 112, "rate": 12},
-    "random": {"ws": 96, "fill": 80, "rate": 24, "pattern": "random"},
+    "random": {"ws": 96, "fill": 80, "rate": 36, "pattern": "random"},
     "saturated": {"ws": 24, "fill": 152, "rate": 110},
     "burst": {
         "ws": 96,
         "fill": 80,
         "rate": 60,
         "pattern": "burst",
-        "period": 1,
+        "period": 2,
     },
     "growing": {
         "ws": 128,
         "fill": 48,
-        "rate": 40,
+        "rate": 30,
         "pattern": "grow",
         "period": 150,
     },
@@ -37,7 +37,7 @@ LOADS: Mapping[str, Mapping[str, object]] = {
         "fill": 80,
         "rate": 50,
         "threads": 2,
-        "share": 10,
+        "share": 20,
         "hot": 85,
     },
 }

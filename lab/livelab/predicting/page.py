@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from livelab.predicting import figures, table
+from livelab.predicting.experience import MODELS
 from livelab.predicting.figures import Result
-from livelab.predicting.foretell import MODELS
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 70em;

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from livelab.predicting import figures, page, plot, table
+from livelab.predicting.experience import MODELS
 from livelab.predicting.figures import Result
-from livelab.predicting.foretell import MODELS
 
 
 def line(result: Result) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from rich.table import Table
 
 from livelab.predicting import figures
+from livelab.predicting.experience import MODELS
 from livelab.predicting.figures import Figures, Result
-from livelab.predicting.foretell import MODELS
 
 HEAD = (
     "",

@@ -12,7 +12,13 @@ from nova_livemig_gpu.migration.budget import (
     parse,
     resolve,
 )
-from nova_livemig_gpu.model import SETTING_NAMES, Budget, Goal, OnTimeout
+from nova_livemig_gpu.model import (
+    SETTING_NAMES,
+    Budget,
+    Goal,
+    OnTimeout,
+    OverBudget,
+)
 from nova_livemig_gpu.policies.base import bandwidth_mib_s
 from tests.builders import nova_defaults, options
 
@@ -26,6 +32,7 @@ RIGHT = {
     "auto_converge": ("allow", True),
     "bandwidth_mbps": ("400", 400),
     "goal": ("gentle", Goal.GENTLE),
+    "over_budget": ("warn", OverBudget.WARN),
 }
 WRONG = {
     "policy": ["", " "],
@@ -36,6 +43,7 @@ WRONG = {
     "auto_converge": ["no", "false"],
     "bandwidth_mbps": ["-1", "10000001", "1 Gbit/s"],
     "goal": ["slow", "FAST"],
+    "over_budget": ["maybe", "WARN", ""],
 }
 
 

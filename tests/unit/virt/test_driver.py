@@ -26,6 +26,9 @@ def driver(monkeypatch):
     )
     own = object.__new__(LibvirtDriver)
     own.instance_claimed_mdevs = {"other": ["m2"]}
+    own._mdevs = SimpleNamespace(
+        hold=lambda instance: (), renew=lambda instance, held: None
+    )
     return own
 
 

@@ -85,3 +85,81 @@ def test_after_a_fallback_force_complete_pauses_where_it_must():
     assert calls == ["pause"] and list(undo) == ["unpause"]
     FallenBackGuest(guest, plan(postcopy=True), undo).migrate_start_postcopy()
     assert calls == ["pause", "postcopy"]
+
+
+def error(code):
+    found = libvirt.libvirtError("no")
+    found.err = (code, 0, "unsupported", 0, "", "", "", 0, 0)
+    return found
+
+
+class PickyDomain(Domain):
+    """Refuses a start that has a parameter which it does not know."""
+
+    def __init__(self, code):
+        self.code = code
+        self.tries = []
+
+    def migrateToURI3(self, destination, params, flags):
+        self.tries.append((params, flags))
+        if "parallel.connections" in params:
+            raise error(self.code)
+
+
+DEVICE = StartPlan(False, False, 0, 30, channels=4, switchover_mib_s=119)
+
+
+def test_extra_parameters_reach_libvirt():
+    domain = Domain()
+    guest = PlannedGuest(libvirt_guest.Guest(domain), DEVICE)
+    guest.migrate("qemu+tcp://there/system", flags=LIVE, bandwidth=0)
+    _, params, flags = domain.called
+    assert params == {
+        "bandwidth": 0,
+        "parallel.connections": 4,
+        "bandwidth.avail.switchover": 119,
+    }
+    assert flags == LIVE | libvirt.VIR_MIGRATE_PARALLEL
+
+
+def test_novas_own_connections_are_overridden_by_ours():
+    domain = Domain()
+    guest = PlannedGuest(libvirt_guest.Guest(domain), DEVICE)
+    guest.migrate("qemu+tcp://there/system", flags=LIVE, parallel=2)
+    assert domain.called[1]["parallel.connections"] == 4
+
+
+def test_without_channels_the_flag_stays_as_nova_has_it():
+    domain = Domain()
+    told = StartPlan(False, False, 0, 30, switchover_mib_s=119)
+    guest = PlannedGuest(libvirt_guest.Guest(domain), told)
+    guest.migrate("qemu+tcp://there/system", flags=LIVE)
+    assert domain.called[2] == LIVE
+    assert "parallel.connections" not in domain.called[1]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        libvirt.VIR_ERR_INVALID_ARG,
+        libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+        libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+        libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
+    ],
+)
+def test_what_is_not_supported_does_not_stop_the_migration(code):
+    domain = PickyDomain(code)
+    told = []
+    guest = PlannedGuest(libvirt_guest.Guest(domain), DEVICE, told.append)
+    guest.migrate("qemu+tcp://there/system", flags=LIVE | POST)
+    assert [params for params, _ in domain.tries][1] == {"bandwidth": 0}
+    assert domain.tries[1][1] == LIVE
+    assert len(told) == 1
+
+
+def test_any_other_error_is_raised():
+    domain = PickyDomain(libvirt.VIR_ERR_OPERATION_FAILED)
+    guest = PlannedGuest(libvirt_guest.Guest(domain), DEVICE)
+    with pytest.raises(libvirt.libvirtError):
+        guest.migrate("qemu+tcp://there/system", flags=LIVE)
+    assert len(domain.tries) == 1

@@ -74,7 +74,9 @@ def session(steers=True, stats=None):
     return Session(
         instance=SimpleNamespace(uuid="u"),
         policy=policy,
-        plan=SimpleNamespace(postcopy=False) if steers else None,
+        plan=SimpleNamespace(postcopy=False, switchover_mib_s=None)
+        if steers
+        else None,
         record=Record(None, {}),
         completed=Completed(stats),
         poll_s=0.25,

@@ -16,6 +16,8 @@ GUEST = "virt/libvirt/guest.py"
 HOST = "virt/libvirt/host.py"
 ACTION = "objects/instance_action.py"
 FLAVOR = "objects/flavor.py"
+NODE = "objects/compute_node.py"
+MANAGER = "compute/manager.py"
 
 #: (file, class, function) -> parameters as they are written
 SIGNATURES = {
@@ -72,6 +74,15 @@ SIGNATURES = {
     ),
     (GUEST, "JobInfo", "__init__"): "self, **kwargs",
     (HOST, "Host", "get_guest"): "self, instance",
+    (HOST, "Host", "device_lookup_by_name"): "self, name",
+    (DRIVER, "LibvirtDriver", "_get_mediated_devices"): "self, types=None",
+    (DRIVER, "LibvirtDriver", "_get_all_assigned_mediated_devices"): (
+        "self, instance=None"
+    ),
+    (NODE, "ComputeNodeList", "get_all_by_host"): (
+        "cls, context, host, use_slave=False"
+    ),
+    (MANAGER, "ComputeVirtAPI", "__init__"): "self, compute",
     (HOST, "Host", "get_connection"): "self",
     (HOST, "Host", "has_min_version"): (
         "self, lv_ver=None, hv_ver=None, hv_type=None"
@@ -119,6 +130,9 @@ OVERRIDDEN = (
     "check_can_live_migrate_destination",
     "update_provider_tree",
     "check_source_migrate_data_at_dest",
+    "check_can_live_migrate_source",
+    "rollback_live_migration_at_destination",
+    "post_live_migration_at_destination",
     "live_migration_abort",
     "_live_migration",
     "_live_migration_operation",
@@ -251,6 +265,63 @@ def test_the_operation_calls_migrate_as_the_proxy_expects(
     )
     assert len(call.args) == 1
     assert {"flags", "bandwidth"} <= {word.arg for word in call.keywords}
+
+
+def _text_of(release: str, path: str, owner: str | None, name: str) -> str:
+    return ast.unparse(
+        function(nova_sources.module(release, path), owner, name)
+    )
+
+
+def test_migrate_hands_its_parameters_to_libvirt_as_we_add_to_them(
+    release: str,
+) -> None:
+    migrate = _text_of(release, GUEST, "Guest", "migrate")
+    assert (
+        "self._domain.migrateToURI3(destination, params=params, flags=flags)"
+        in migrate
+    )
+    made = _text_of(release, GUEST, "Guest", "__init__")
+    assert "self._domain = domain" in made
+
+
+def test_how_nova_aborts_one_that_waits(release: str) -> None:
+    """What ``virt.outbound`` puts there is taken out, then cancelled; a
+    cancel() that says no leaves the rest to whoever runs."""
+    abort = _text_of(
+        release, MANAGER, "ComputeManager", "live_migration_abort"
+    )
+    taken = "migration, future = "
+    taken += "self._waiting_live_migrations.pop(instance.uuid)"
+    asked = "if future and future.cancel():"
+    driver = "self.driver.live_migration_abort(instance)"
+    assert abort.index(taken) < abort.index(asked) < abort.index(driver)
+    assert "except KeyError:" in abort
+    api = _text_of(release, MANAGER, "ComputeVirtAPI", "__init__")
+    assert "self._compute = compute" in api
+
+
+def test_how_a_migration_that_never_began_is_rolled_back(
+    release: str,
+) -> None:
+    """As Nova's monitor does it, and by name."""
+    monitor = _text_of(
+        release, DRIVER, "LibvirtDriver", "_live_migration_monitor"
+    )
+    call = "recover_method(context, instance, dest, migrate_data"
+    assert f"{call})" in monitor
+    assert f"{call}, migration_status='cancelled')" in monitor
+
+
+def test_novas_lock_around_its_mediated_devices(release: str) -> None:
+    tree = nova_sources.module(release, DRIVER)
+    assert "VGPU_RESOURCE_SEMAPHORE = 'vgpu_resources'" in ast.unparse(tree)
+    utils = ast.unparse(nova_sources.module(release, "utils.py"))
+    assert "lockutils.synchronized_with_prefix('nova-')" in utils
+    claims = _text_of(
+        release, DRIVER, "LibvirtDriver", "check_source_migrate_data_at_dest"
+    )
+    assert "self.instance_claimed_mdevs[instance.uuid] = dst_mdevs" in claims
 
 
 def test_a_job_that_is_none_is_untangled_by_the_finished_argument(

@@ -1,0 +1,77 @@
+"""Operators' own steps around a migration."""
+
+from oslo_config import cfg
+
+OPTS = [
+    cfg.ListOpt(
+        "hooks",
+        default=[],
+        help="""
+Hooks that are called around every live migration from this host, in order.
+
+Possible values:
+
+* names of entry points in ``nova_livemig_gpu.hooks``
+* ``nvml``: records what NVML tells of the server's vGPUs before and after
+* ``quiesce``: asks the server's guest agent to freeze its file systems
+  shortly before the switchover, and to thaw them afterwards. List it on the
+  destinations, too: they thaw what has arrived frozen.
+* ``audit``: writes each step to ``audit_log``
+
+Related options:
+
+* ``hook_timeout_s``
+* ``quiesce_command``, ``resume_command``
+* ``audit_log``
+""",
+    ),
+    cfg.IntOpt(
+        "hook_timeout_s",
+        default=10,
+        min=1,
+        max=600,
+        mutable=True,
+        help="""
+How many seconds one call of one hook may take. A hook that takes longer is
+left to itself in its thread, the migration goes on, and log and record say
+so. A ``preflight`` that takes longer refuses nothing.
+
+Calls after a pass never keep the migration waiting.
+
+Related options:
+
+* ``hooks``
+""",
+    ),
+    cfg.StrOpt(
+        "quiesce_command",
+        default="",
+        mutable=True,
+        help="""
+Command that the hook ``quiesce`` runs in the server, through its guest
+agent (``guest-exec``), instead of freezing its file systems.
+
+Possible values:
+
+* an absolute path in the server, with arguments, separated by blanks
+* empty: the file systems are frozen
+
+Related options:
+
+* ``hooks``, ``resume_command``
+""",
+    ),
+    cfg.StrOpt(
+        "resume_command",
+        default="",
+        mutable=True,
+        help="""
+Command that the hook ``quiesce`` runs in the server after its migration, at
+the destination where it has completed, else at the source.
+
+Related options:
+
+* ``hooks``, ``quiesce_command``
+""",
+    ),
+]

@@ -1,0 +1,294 @@
+"""The law for a server with VFIO devices; a part of ``adaptive``.
+
+QEMU's arithmetic (10.0, hw/vfio/migration.c and migration/migration.c). It
+stops the guest when
+
+    R + P <= S * L     and, after another look,     R + P + C <= S * L
+
+R memory left, P the devices' pre-copy state that is not sent yet, C what
+they say that their stop-copy will be, L the downtime limit, S the bandwidth
+that it was told of at the start (``bandwidth.avail.switchover``), else what
+it has just measured, which is next to nothing when nothing flows. None of P
+and C can be seen from outside; ``remaining`` shows 0 while device state
+flows; switchover-ack, which libvirt turns on, makes QEMU wait for the
+devices' first copy. ``max-bandwidth`` does not hold while the guest is
+stopped, and slowing its CPUs down does not help a device.
+
+Names: B what the link carries (``Progress.link_bps``), F the floor of the
+memory passes, p and the framebuffer from the predicted stun, all devices
+together, L_max from ``policies.limit``.
+
+    D     = min(B * p, framebuffer)                     expected at the stop
+    need  = 1.25 * (F + D)
+    most  = B * (L_max - p) + D                         within the budget
+    L     = bytes / S
+
+The pause is R / B + p, and ``most`` is where that reaches L_max. It is never
+above B * L_max, so that the budget holds as well where the prediction is
+wrong, but for a device that cannot be read as fast as the link sends.
+
+1. L is good for what B carries in 30 ms (L_max, if that is less; until B is
+   known at most 1 Gbit/s is taken for it) until
+   memory is at its floor (``device_state.memory_settled``) and the first
+   copy of the devices is done. During the first pass L is corrected once B
+   is known, where it is off by more than a factor of 2. It stays low no
+   longer than half of timeout_s.
+2. Then L is raised, once, to min(need, most).
+3. If QEMU has not switched over 3 s later (and no first copy is running),
+   it counts more than was predicted: L is raised to 1.25 * (F + all of the
+   framebuffer), or what was sent of it (``vfio_data_transferred``), then
+   doubled every 3 s; within most.
+4. With over_budget warn or allow, need and the steps of 3 are not held to
+   most, up to QEMU's 2,000,000 ms.
+5. Nothing more can be raised, and for 30 s neither that nor a pass has
+   gained: the device dirties faster than its budget lets the link carry.
+   on_timeout abort or postcopy                 -> abort, with the numbers
+   force_complete without a timeout_s           -> 6, at once
+   continue                                     -> abort after an hour
+6. The deadline (``policies.deadline``). force_complete: L = 2,000,000 ms,
+   which lets QEMU stop as it is, and a pause 10 s later if it has not.
+   A paused server gets that limit, too: QEMU counts its device all the same.
+   Never post-copy.
+
+Missing data. Stun unknown: L goes from 1 straight to B * L_max / S, the whole
+budget; more only by 4. ``vfio_data_transferred`` missing (libvirt < 10.6, or
+a device without PRE_COPY): no first copy is waited for. S not told: S = B,
+so that a device that sends nothing before the stop may never switch over,
+and 5 and 6 end it. R or B unknown: only the deadline.
+
+Example: link 50 MB/s, S told 125 MB/s, budget 1500 ms with 100 ms overhead,
+64 MB of framebuffer, p 900 ms, F 5 MB: first limit 30 ms, after a second of
+sending 12 ms (1.5 MB); D = 45 MB, need = 62.5 MB, most = 25 + 45 = 70 MB:
+L = 500 ms.
+"""
+
+from nova_livemig_gpu.model import (
+    Action,
+    ActionKind,
+    Budget,
+    Decision,
+    OnTimeout,
+    OverBudget,
+    StartPlan,
+    Surroundings,
+)
+from nova_livemig_gpu.policies import device_state
+from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
+from nova_livemig_gpu.policies.deadline import at_deadline
+from nova_livemig_gpu.policies.device_state import LOW_LIMIT_MS, View
+from nova_livemig_gpu.policies.limit import limit_max_ms
+from nova_livemig_gpu.policies.progress import Progress
+
+#: Most that QEMU takes.
+MOST_LIMIT_MS = 2_000_000
+_PATIENCE_S = 3.0
+_STUCK_S = 30.0
+_ENDLESS_S = 3600.0
+_FULL_THROTTLE = 99
+_FORCE_GRACE_S = 10.0
+_KNOWN_S = 1.0
+_MODEST_MIB_S = 119
+#: Codes of limits that were set before memory was at its floor.
+_LOW = (None, "first_limit", "measured")
+
+
+class DevicePolicy(Policy):
+    """See the module for the law."""
+
+    def __init__(self, budget: Budget, around: Surroundings) -> None:
+        super().__init__(budget, around)
+        self._over = budget.over_budget is not OverBudget.REFUSE
+
+    def plan(self) -> StartPlan:
+        notes = [
+            f"{what}: {why}"
+            for what, why in (
+                (
+                    "no post-copy",
+                    self.budget.postcopy and self.around.no_postcopy,
+                ),
+                (
+                    "device state over one connection",
+                    self.around.no_channels,
+                ),
+            )
+            if why
+        ]
+        first = min(LOW_LIMIT_MS, limit_max_ms(self.budget, self.around))
+        told = self.around.switchover_mib_s
+        if told is not None:
+            first = max(1, int(first * min(1.0, _MODEST_MIB_S / told)))
+        return StartPlan(
+            postcopy=False,
+            auto_converge=self.budget.auto_converge,
+            bandwidth_mib_s=bandwidth_mib_s(self.budget.bandwidth_mbps),
+            max_downtime_ms=first,
+            channels=self.around.channels,
+            switchover_mib_s=self.around.switchover_mib_s,
+            notes=tuple(notes),
+        )
+
+    def decide(self, progress: Progress) -> Decision | None:
+        if progress.postcopy or progress.aborting:
+            return None
+        late = self._late(progress)
+        if late is not None:
+            return late
+        if progress.forced:
+            return self._unlimited(progress, "paused", "the server is paused")
+        view = device_state.look(self.budget, self.around, progress)
+        if view is None or progress.limit_ms is None:
+            return None
+        if progress.limit_code in _LOW:
+            return self._low(progress, view)
+        return self._raised(progress, view)
+
+    def _late(self, progress: Progress) -> Decision | None:
+        late = at_deadline(self.budget, progress, postcopy_ready=False)
+        if late is None or late.action.kind is not ActionKind.FORCE_COMPLETE:
+            return late
+        assert self.budget.timeout_s is not None
+        since_s = progress.elapsed_s - self.budget.timeout_s
+        if since_s > _FORCE_GRACE_S:
+            return late
+        return self._unlimited(progress, "deadline_limit", late.reason)
+
+    def _unlimited(
+        self, progress: Progress, code: str, reason: str
+    ) -> Decision | None:
+        """Let QEMU stop the guest as it is; None: it may already."""
+        if progress.limit_ms == MOST_LIMIT_MS:
+            return None
+        return Decision(
+            Action(ActionKind.SET_DOWNTIME, MOST_LIMIT_MS), code, reason
+        )
+
+    def _low(self, progress: Progress, view: View) -> Decision | None:
+        if not progress.pass_count and not _telling(progress):
+            return None
+        if self._half_time(progress):
+            return self._first_raise(progress, view, "half of timeout_s is up")
+        if device_state.memory_settled(progress, view):
+            if device_state.first_copy(self.around, progress, view):
+                return None
+            floor = f"memory is at its floor of {_mib(view.floor_bytes)}"
+            return self._first_raise(progress, view, floor)
+        wanted = max(1, int(view.low_bytes / view.qemu_bps * 1e3))
+        now = progress.limit_ms or 0
+        if progress.pass_count or 0.5 <= wanted / max(now, 1) <= 2:
+            return None
+        return _limit(
+            wanted,
+            "measured",
+            f"the link carries {_mib(view.link_bps)}/s",
+            view,
+        )
+
+    def _half_time(self, progress: Progress) -> bool:
+        whole_s = self.budget.timeout_s
+        return whole_s is not None and progress.elapsed_s > whole_s / 2
+
+    def _first_raise(
+        self, progress: Progress, view: View, when: str
+    ) -> Decision | None:
+        need = view.needed_bytes(view.device_bytes)
+        most = view.cap_bytes()
+        if need is None:
+            bytes_, why = most, "its device state is unknown: all the budget"
+        elif need > most and not self._over:
+            bytes_ = most
+            why = f"{_mib(need)} are needed, the budget allows {_mib(most)}"
+        else:
+            bytes_ = need
+            device = _mib(view.device_bytes or 0)
+            why = f"its devices are expected to need {device}"
+        limit = min(max(view.limit_ms(bytes_), 1), MOST_LIMIT_MS)
+        return _limit(
+            max(limit, progress.limit_ms or 0),
+            "floor_reached",
+            f"{when}; {why}",
+            view,
+        )
+
+    def _raised(self, progress: Progress, view: View) -> Decision | None:
+        if device_state.first_copy(self.around, progress, view):
+            return None
+        if progress.elapsed_s - progress.limit_s < _PATIENCE_S:
+            return None
+        now = view.bytes_of(progress.limit_ms or 0)
+        wanted = view.needed_bytes(view.most_bytes) or 0.0
+        learned = wanted > now
+        bytes_ = wanted if learned else 2 * now
+        if not self._over:
+            bytes_ = min(bytes_, view.cap_bytes())
+        limit = min(view.limit_ms(bytes_), MOST_LIMIT_MS)
+        if limit <= 1.01 * (progress.limit_ms or 0) + 1:
+            return self._give_up(progress, view)
+        sent = (
+            ""
+            if view.sent_bytes is None
+            else (
+                f"; {_mib(view.sent_bytes)} of device state were sent so far"
+            )
+        )
+        return _limit(
+            limit,
+            "device_counts_more" if learned else "still_running",
+            f"QEMU has not switched over with {_mib(now)} allowed{sent}",
+            view,
+        )
+
+    def _give_up(self, progress: Progress, view: View) -> Decision | None:
+        since_s = progress.elapsed_s - max(progress.limit_s, progress.best_s)
+        if since_s < _STUCK_S or self._slowing(progress, view):
+            return None
+        allowed = view.bytes_of(progress.limit_ms or 0)
+        reason = (
+            f"QEMU does not switch over although {_mib(allowed)} may be left, "
+            f"{allowed / view.link_bps * 1e3:.0f} ms at "
+            f"{_mib(view.link_bps)}/s; {_mib(view.ram_bytes)} of memory are "
+            f"left, device state goes at {_rate(view.sent_bps)}; "
+            f"max_downtime_ms is {self.budget.max_downtime_ms}"
+        )
+        match self.budget.on_timeout:
+            case OnTimeout.FORCE_COMPLETE:
+                if self.budget.timeout_s is not None:
+                    return None
+                if progress.limit_ms == MOST_LIMIT_MS:
+                    kind = ActionKind.FORCE_COMPLETE
+                else:
+                    return self._unlimited(progress, "cannot_converge", reason)
+            case OnTimeout.CONTINUE if since_s < _ENDLESS_S:
+                return None
+            case _:
+                kind = ActionKind.ABORT
+        return Decision(
+            Action(kind), "cannot_converge", reason, view.numbers()
+        )
+
+    def _slowing(self, progress: Progress, view: View) -> bool:
+        """Auto-converge still has something to gain from memory."""
+        if not self.budget.auto_converge or progress.sample is None:
+            return False
+        if view.ram_bytes <= view.low_bytes:
+            return False
+        return (progress.sample.throttle_percent or 0) < _FULL_THROTTLE
+
+
+def _telling(progress: Progress) -> bool:
+    window = progress.window
+    return len(window) > 1 and window[-1].t_s - window[0].t_s >= _KNOWN_S
+
+
+def _limit(value: int, code: str, reason: str, view: View) -> Decision:
+    return Decision(
+        Action(ActionKind.SET_DOWNTIME, value), code, reason, view.numbers()
+    )
+
+
+def _mib(value: float) -> str:
+    return f"{value / 2**20:.1f} MiB"
+
+
+def _rate(value: float | None) -> str:
+    return "an unknown rate" if value is None else f"{_mib(value)}/s"

@@ -1,0 +1,47 @@
+"""The guest agent of a server on this host.
+
+What arrives here frozen is thawed, and ``resume_command`` is run in it; the
+source, which has quiesced it, cannot reach it any more.
+"""
+
+import json
+from typing import Any
+
+import libvirt_qemu
+from oslo_log import log as logging
+
+from nova_livemig_gpu.migration import hook_quiesce
+
+LOG = logging.getLogger(__name__)
+
+_PATIENCE_S = 5
+_FROZEN = "frozen"
+
+
+def ask(host: Any, server: str, command: str, timeout_s: int) -> str:
+    """Return the JSON that the agent answers.
+
+    :param host: Nova's ``Host``
+    :raises libvirtError: no such server, or no agent that answers in time
+    """
+    domain = host.get_connection().lookupByUUIDString(server)
+    answer: str = libvirt_qemu.qemuAgentCommand(domain, command, timeout_s, 0)
+    return answer
+
+
+def resume(host: Any, server: str, resume_command: str) -> str | None:
+    """Thaw a server that has arrived frozen, or run the command.
+
+    :returns: what was done; None: there was nothing to do
+    :raises Exception: the agent could not be asked
+    """
+    if resume_command:
+        ask(host, server, hook_quiesce.execute(resume_command), _PATIENCE_S)
+        return f"{resume_command} was run"
+    status = hook_quiesce.plain("guest-fsfreeze-status")
+    told = json.loads(ask(host, server, status, _PATIENCE_S))
+    if told.get("return") != _FROZEN:
+        return None
+    thaw = hook_quiesce.plain("guest-fsfreeze-thaw")
+    ask(host, server, thaw, _PATIENCE_S)
+    return "its file systems were thawed"

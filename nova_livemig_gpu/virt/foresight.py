@@ -1,0 +1,134 @@
+"""Looks ahead when a session begins, and learns when it has ended."""
+
+from dataclasses import replace
+from typing import Any
+
+import libvirt
+import nova.conf
+from nova import version as nova_version
+from oslo_log import log as logging
+
+from nova_livemig_gpu.conf import Options
+from nova_livemig_gpu.model import Outcome, Surroundings
+from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.virt import remember, vgpus
+from nova_livemig_gpu.virt.forecast import Asked, Forecaster, Foreseen
+from nova_livemig_gpu.virt.service import Service, own_version
+from nova_livemig_gpu.virt.session import Session
+
+LOG = logging.getLogger(__name__)
+CONF = nova.conf.CONF
+
+
+class Foresight:
+    """Of one driver. Nothing here raises."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._forecaster = Forecaster(
+            service.history,
+            lambda server: vgpus.of_server(
+                service.driver, service.gpus, server
+            ),
+        )
+
+    def look(
+        self,
+        options: Options,
+        policy: Policy,
+        instance: Any,
+        dest: str,
+        guest: Any,
+        running: int,
+    ) -> Foreseen:
+        """Predict a migration with this policy.
+
+        :param running: migrations that leave this host already
+        """
+        foreseen = self._forecaster.foresee(
+            options,
+            guest,
+            self._service.driver._host.get_connection(),
+            _asked(policy, instance, dest, running),
+        )
+        LOG.info("%s", _said(foreseen), instance=instance)
+        return foreseen
+
+    def glance(
+        self, options: Options, policy: Policy, instance: Any, guest: Any
+    ) -> Surroundings:
+        """Return what a policy may know before the destination is known:
+        the stun of the devices. Takes no time."""
+        asked = _asked(policy, instance, "", 0)
+        stun = self._forecaster.stun(options, guest, asked)
+        return replace(policy.around, stun=stun)
+
+    def learn(self, session: Session, outcome: Outcome) -> None:
+        """Note the error in the record; keep the migration."""
+        try:
+            error = remember.error(session.foreseen, outcome)
+            session.record.note(forecast_error=error)
+            self._service.history.add(
+                remember.entry(
+                    session.record.as_dict(),
+                    outcome,
+                    session.foreseen,
+                    session.steered_end,
+                    session.policy.around.vfio,
+                    _versions(self._service),
+                )
+            )
+        except Exception:
+            LOG.exception(
+                "Nothing was learnt from this live migration",
+                instance=session.instance,
+            )
+
+
+def _asked(policy: Policy, instance: Any, dest: str, running: int) -> Asked:
+    return Asked(
+        server=instance.uuid,
+        source=CONF.host,
+        destination=dest,
+        memory_mb=instance.flavor.memory_mb,
+        running=running,
+        limit_ms=float(_limit_ms(policy)),
+        budget=policy.budget,
+        around=policy.around,
+    )
+
+
+def _limit_ms(policy: Policy) -> float:
+    """The limit that a policy goes up to."""
+    own: float | None = getattr(policy, "limit_max_ms", None)
+    stairs = policy.around.staircase
+    if own is not None or stairs is None:
+        return own or policy.budget.max_downtime_ms
+    return stairs.downtime_ms
+
+
+def _said(foreseen: Foreseen) -> str:
+    given = foreseen.prediction
+    if given is None:
+        return f"Live migration not predicted: {foreseen.why}"
+    if given.total_s is None or given.downtime_ms is None:
+        return f"Live migration predicted not to end: {given.why}"
+    return (
+        f"Live migration predicted: {given.mode.value}, "
+        f"{given.total_s:.1f} s, {given.downtime_ms:.0f} ms down, "
+        f"{given.passes} passes"
+    )
+
+
+def _versions(service: Service) -> tuple[tuple[str, str], ...]:
+    def text(number: int) -> str:
+        major, rest = divmod(number, 1_000_000)
+        return f"{major}.{rest // 1000}.{rest % 1000}"
+
+    connection = service.driver._host.get_connection()
+    return (
+        ("nova_livemig_gpu", own_version()),
+        ("qemu", text(connection.getVersion())),
+        ("libvirt", text(libvirt.getVersion())),
+        ("nova", nova_version.version_string()),
+    )

@@ -1,0 +1,136 @@
+"""What a migration that has ended leaves to the history of its source.
+
+The pause that is not copying is what the downtime exceeded the limit by, as
+in ``migration.overhead``. The stun of vGPUs is what it exceeded the copying
+of the last memory and the usual overhead by; it is kept where all vGPUs are
+of one kind and their framebuffer is known, and the server was not paused by
+us.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from nova_livemig_gpu.history.entry import Entry, Settings
+from nova_livemig_gpu.model import JobState, Outcome
+from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.prediction import shown
+from nova_livemig_gpu.prediction.stun import StunSeen
+from nova_livemig_gpu.virt.forecast import Foreseen
+
+_PASSES_KEPT = 12
+
+
+def entry(
+    head: Mapping[str, Any],
+    outcome: Outcome,
+    foreseen: Foreseen,
+    end: Progress | None,
+    vfio: bool,
+    versions: tuple[tuple[str, str], ...],
+) -> Entry:
+    """Return what is kept.
+
+    :param head: migration, server, source, destination, memory_mb and
+        running, as the record has them
+    :param end: where our loop ran; None: it did not
+    """
+    memory_bytes = int(head["memory_mb"]) * 2**20
+    passes = end.passes if end else ()
+    now_s = end.elapsed_s if end else 0.0
+    points = shown.points(passes, memory_bytes, now_s)
+    return Entry(
+        migration=str(head["migration"]),
+        server=str(head["server"]),
+        source=str(head["source"]),
+        destination=str(head["destination"]),
+        ended_at=time.time(),
+        outcome=outcome,
+        settings=Settings(
+            mode=_mode(outcome, end), limit_ms=end.limit_ms if end else None
+        ),
+        memory_bytes=memory_bytes,
+        bandwidth_bps=shown.bandwidth_bps(passes),
+        concurrent=head.get("running"),
+        overhead_ms=_overhead_ms(outcome, end, vfio),
+        curve=points[:1] + points[1:][-_PASSES_KEPT:],
+        prediction=foreseen.prediction,
+        stuns=_stuns(head, outcome, foreseen, end),
+        vfio=vfio,
+        versions=versions,
+    )
+
+
+def error(foreseen: Foreseen, outcome: Outcome) -> dict[str, Any] | None:
+    """By how much the prediction was off; None: nothing to compare.
+
+    ``total`` and ``downtime`` are predicted by measured, less 1.
+    """
+    given = foreseen.prediction
+    if given is None:
+        return None
+    done = outcome.state is JobState.COMPLETED
+    found: dict[str, Any] = {"converges": given.converges, "completed": done}
+    if not (done and given.converges):
+        return found
+    if outcome.total_ms and given.total_s is not None:
+        found["total"] = round(given.total_s * 1e3 / outcome.total_ms - 1, 4)
+    if outcome.downtime_ms and given.downtime_ms is not None:
+        found["downtime_ms"] = round(
+            given.downtime_ms - outcome.downtime_ms, 1
+        )
+    return found
+
+
+def _mode(outcome: Outcome, end: Progress | None) -> str:
+    if not outcome.postcopy:
+        return "precopy"
+    return "hybrid" if end is not None and end.pass_count else "postcopy"
+
+
+def _overhead_ms(
+    outcome: Outcome, end: Progress | None, vfio: bool
+) -> float | None:
+    if vfio or outcome.downtime_ms is None or not _plain(outcome, end):
+        return None
+    assert end is not None and end.limit_ms is not None
+    return float(max(outcome.downtime_ms - end.limit_ms, 0))
+
+
+def _plain(outcome: Outcome, end: Progress | None) -> bool:
+    """Pre-copy that ended by its limit, under our eyes."""
+    if outcome.state is not JobState.COMPLETED:
+        return False
+    if outcome.forced or outcome.postcopy:
+        return False
+    return end is not None and end.limit_ms is not None
+
+
+def _stuns(
+    head: Mapping[str, Any],
+    outcome: Outcome,
+    foreseen: Foreseen,
+    end: Progress | None,
+) -> tuple[StunSeen, ...]:
+    vgpus = foreseen.vgpus
+    if not vgpus or outcome.downtime_ms is None or not _plain(outcome, end):
+        return ()
+    sizes = [vgpu.framebuffer_bytes for vgpu in vgpus]
+    known = [size for size in sizes if size is not None]
+    keys = {vgpu.key for vgpu in vgpus}
+    if len(known) < len(sizes) or len(keys) > 1:
+        return ()
+    memory_ms = _last_memory_ms(end)
+    stun_ms = outcome.downtime_ms - memory_ms - float(head["overhead_ms"])
+    return (
+        StunSeen(keys.pop(), sum(known), max(stun_ms, 0.0) / 1e3, len(vgpus)),
+    )
+
+
+def _last_memory_ms(end: Progress | None) -> float:
+    """Copying what memory was left when the loop last looked."""
+    if end is None or not end.window:
+        return 0.0
+    left = end.window[-1].remaining_bytes
+    rate = shown.bandwidth_bps(end.passes)
+    return left / rate * 1e3 if left and rate else 0.0

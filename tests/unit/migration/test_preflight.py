@@ -1,0 +1,87 @@
+"""Refused with both numbers, or not at all."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_livemig_gpu.migration.preflight import Verdict, judge
+from nova_livemig_gpu.model import (
+    OverBudget,
+    Prediction,
+    Stun,
+    Surroundings,
+)
+from tests.builders import MIB, budget
+
+VFIO = Surroundings(overhead_ms=100, vfio=True)
+FITS = Prediction(True, 20.0, 250.0, 5, 1e9, 1e6, "fits")
+NEVER = Prediction(False, None, None, 9, 1e9, 80 * MIB, "passes do not shrink")
+
+
+def with_stun(ms, size=None):
+    return replace(VFIO, stun=Stun(ms, 2 * ms, size))
+
+
+def test_the_device_needs_longer_than_the_budget():
+    got = judge(budget(max_downtime_ms=500), with_stun(2900, 512 * MIB))
+    assert got.refuse
+    for part in ("2900 ms", "512 MiB", "max_downtime_ms 500", "400"):
+        assert part in got.reason
+    assert got.numbers["stun_p50_ms"] == 2900
+    assert got.numbers["max_downtime_ms"] == 500
+
+
+@pytest.mark.parametrize("allowed", [OverBudget.WARN, OverBudget.ALLOW])
+def test_it_may_go_all_the_same_and_that_is_told(allowed):
+    got = judge(budget(over_budget=allowed), with_stun(2900))
+    assert not got.refuse
+    assert allowed.value in got.reason
+
+
+def test_it_says_where_the_setting_came_from():
+    wanted = budget(sources={"over_budget": "flavor"})
+    assert "from flavor" in judge(wanted, with_stun(2900)).reason
+
+
+def test_memory_that_does_not_converge():
+    got = judge(budget(), replace(VFIO, forecast=NEVER))
+    assert got.refuse
+    assert "80 MiB" in got.reason
+    assert "passes do not shrink" in got.reason
+
+
+def test_a_pause_that_is_too_long():
+    long = replace(FITS, downtime_ms=900.0)
+    got = judge(budget(max_downtime_ms=300), replace(VFIO, forecast=long))
+    assert got.refuse
+    assert "900 ms" in got.reason and "300" in got.reason
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        VFIO,
+        with_stun(150),
+        replace(VFIO, forecast=FITS),
+        replace(with_stun(2900), vfio=False),
+        Surroundings(overhead_ms=0, forecast=NEVER),
+    ],
+    ids=["unknown", "fits", "forecast fits", "no device", "plain"],
+)
+def test_what_is_not_over(around):
+    assert judge(budget(), around) == Verdict()
+
+
+@given(
+    st.floats(0, 1e7), st.integers(10, 2_000_000), st.sampled_from(OverBudget)
+)
+def test_only_refuse_refuses_and_always_with_a_reason(stun, most, allowed):
+    got = judge(
+        budget(max_downtime_ms=most, over_budget=allowed), with_stun(stun)
+    )
+    assert not (got.refuse and got.reason is None)
+    assert not got.refuse or allowed is OverBudget.REFUSE
+    if stun > most:
+        assert got.reason is not None

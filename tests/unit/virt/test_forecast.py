@@ -1,0 +1,203 @@
+"""A migration predicted before its start, with much or little known."""
+
+import logging
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from nova_livemig_gpu.history.store import History
+from nova_livemig_gpu.model import Goal, Mode, Surroundings
+from nova_livemig_gpu.prediction.merge import Observed
+from nova_livemig_gpu.prediction.stun import StunKey, VgpuUse
+from nova_livemig_gpu.virt import dirtyrate
+from nova_livemig_gpu.virt.forecast import Asked, Forecaster, Foreseen
+from tests import builders, builders_history
+from tests.simulated import FakeClock
+from tests.simulated_guest import Connection, Domain
+
+MIB = 2**20
+GIB = 2**30
+VGPU = VgpuUse(StunKey("NVIDIA A40", "NVIDIA A40-8Q"), 2 * 10**9, "nvml")
+HOSTDEV = (
+    "<domain><devices><hostdev mode='subsystem' type='mdev'/>"
+    "</devices></domain>"
+)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    found = FakeClock()
+    measure = dirtyrate.measure
+    monkeypatch.setattr(
+        dirtyrate,
+        "measure",
+        lambda *args: measure(*args, now=found.now, sleep=found.sleep),
+    )
+    return found
+
+
+@pytest.fixture
+def domain(clock):
+    found = Domain(clock)
+    found.rss_kib = 512 * 1024
+    return found
+
+
+@pytest.fixture
+def history(tmp_path):
+    found = History(tmp_path / "history.sqlite3")
+    yield found
+    found.close()
+
+
+def asked(**changes):
+    around = changes.pop("around", Surroundings(overhead_ms=50))
+    budget = builders.budget(
+        **{"bandwidth_mbps": 400, **changes.pop("budget", {})}
+    )
+    return replace(
+        Asked(
+            server="3f8a",
+            source="src",
+            destination="dest",
+            memory_mb=1024,
+            running=0,
+            limit_ms=250,
+            budget=budget,
+            around=around,
+        ),
+        **changes,
+    )
+
+
+def foresee(domain, history=None, vgpus=(), options=None, **changes):
+    return Forecaster(history, lambda server: tuple(vgpus)).foresee(
+        builders.options(dirty_rate_seconds=10, **(options or {})),
+        SimpleNamespace(_domain=domain),
+        Connection(domain),
+        asked(**changes),
+    )
+
+
+def test_from_a_measurement(domain):
+    found = foresee(domain)
+    given = found.prediction
+    assert found.why is None and given.converges
+    # 512 MiB, then 117 by the line through the last two points, at 50 MB/s
+    assert 13 < given.total_s < 16
+    assert 200 < given.downtime_ms < 320
+    assert [p.period_s for p in found.seen] == [1, 2, 4]
+    assert found.curve.points[0].dirty_bytes == 24 * MIB
+
+
+def test_it_reaches_policy_and_record(domain):
+    found = foresee(domain)
+    around = found.on(Surroundings(overhead_ms=50))
+    assert around.forecast is found.prediction
+    assert around.curve is found.curve
+    facts = found.facts()
+    assert facts["forecast"]["converges"] is True
+    assert facts["forecast"]["mode"] == "precopy"
+    assert facts["dirty_curve"][0] == [1.0, 24 * MIB, "measured", 0]
+    assert facts["no_forecast"] is None
+
+
+def test_a_server_that_writes_faster_than_the_link(domain):
+    domain.rate, domain.most = 100, 400
+    found = foresee(domain)
+    assert not found.prediction.converges
+
+
+def test_post_copy_where_the_policy_would_take_it(domain):
+    domain.rate, domain.most = 100, 400
+    found = foresee(domain, budget={"postcopy": True})
+    assert found.prediction.mode is Mode.HYBRID
+    assert found.prediction.downtime_ms < 150
+    around = Surroundings(overhead_ms=50, no_postcopy="no userfaultfd")
+    found = foresee(domain, budget={"postcopy": True}, around=around)
+    assert found.prediction.mode is Mode.PRECOPY
+
+
+def test_gentle_stays_with_pre_copy_that_ends(domain):
+    budget = {"postcopy": True, "goal": Goal.GENTLE}
+    assert foresee(domain, budget=budget).prediction.mode is Mode.PRECOPY
+
+
+def test_off(domain):
+    found = foresee(domain, options={"predict": "off"})
+    assert found == Foreseen(why="predict is off")
+    assert domain.periods == []
+
+
+def test_from_the_history_alone(domain, history):
+    entry = replace(
+        builders_history.entry(),
+        server="3f8a",
+        source="src",
+        destination="dest",
+        ended_at=time.time(),
+        bandwidth_bps=25e6,
+        curve=(Observed(1.0, 2e6),),
+    )
+    history.add(entry)
+    found = foresee(domain, history, options={"predict": "history"})
+    assert domain.periods == []
+    assert {p.source for p in found.seen} == {"history"}
+    assert found.prediction.total_s > 512 * MIB / 25e6
+    # two more leave the host already
+    busy = foresee(domain, history, options={"predict": "history"}, running=2)
+    assert busy.prediction.total_s > 2.5 * found.prediction.total_s
+
+
+def test_nothing_is_known_of_the_link(domain):
+    found = foresee(domain, budget={"bandwidth_mbps": None})
+    assert found.prediction is None
+    assert "no migration between these hosts" in found.why
+    assert found.curve is not None
+
+
+def test_no_dirty_rate(domain):
+    """As with a libvirt that cannot: an idle guest, and it says so."""
+    domain.refuse_after = 0
+    found = foresee(domain)
+    assert found.curve is None
+    assert "idle" in found.prediction.why
+
+
+def test_resident_memory_unknown_is_all_of_it(domain):
+    domain.rss_kib = None
+    assert foresee(domain).memory.normal_bytes == GIB
+
+
+def test_a_fault_is_no_forecast(domain, caplog):
+    domain.memoryStats = lambda: 1 / 0
+    with caplog.at_level(logging.ERROR):
+        found = foresee(domain)
+    assert found.prediction is None
+    assert "ZeroDivisionError" in found.why
+
+
+def test_stun_adds_to_the_pause(domain):
+    around = Surroundings(overhead_ms=50, vfio=True)
+    domain.xml = HOSTDEV
+    found = foresee(domain, vgpus=[VGPU], around=around)
+    plain = foresee(domain)
+    assert found.stun.basis == "nvml"
+    assert found.stun.framebuffer_bytes == 2 * 10**9
+    added = found.prediction.downtime_ms - plain.prediction.downtime_ms
+    assert added == pytest.approx(found.stun.p50_ms)
+    assert found.prediction.stun == found.stun
+
+
+def test_a_device_that_nobody_knows(domain):
+    around = Surroundings(overhead_ms=50, vfio=True)
+    domain.xml = HOSTDEV
+    found = foresee(domain, around=around)
+    assert found.prediction is None and found.stun is None
+    assert "nothing is known" in found.why
+    unknown = replace(VGPU, framebuffer_bytes=None, basis=None)
+    found = foresee(domain, vgpus=[unknown], around=around)
+    assert found.prediction is None
+    assert "framebuffer" in found.why
