@@ -36,7 +36,7 @@ from nova_livemig_gpu.prediction.curve import dirty_bytes
 #: QEMU's MAX_WAIT: it sends for so long between two looks.
 SLICE_S = 0.05
 #: Passes that are walked; what is left then goes on at the same pace.
-_WALKED = 200
+_WALKED = 100
 _SHRINK = 1e-9
 
 
