@@ -10,6 +10,7 @@ medians.md and bench.html in DIR.
 """
 
 import argparse
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -101,6 +102,9 @@ def run(words: Sequence[str] | None = None) -> int:
     """The command line; raises LabError."""
     given = _parser().parse_args(words)
     _defaults(given)
+    # What QEMU refuses is in the results; simulated ones would fill the
+    # screen.
+    logging.getLogger("nova_livemig_gpu").setLevel(logging.ERROR)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     results = Results(given.out / "results.jsonl")
     wanted = cells(

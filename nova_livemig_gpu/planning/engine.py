@@ -102,7 +102,7 @@ class Engine:
         self.work_s = 0.0
         self._stopped = False
         self.downtime_ms: float | None = None
-        self._end_s = 0.0
+        self._end_s = self._last_bps = 0.0
 
     # ---- what it is told
 
@@ -181,20 +181,24 @@ class Engine:
         self.t_s = until_s
         if not self._stopped:
             self.work_s += seconds * self._share
-        if self.phase in (Phase.SETUP, Phase.ENDED) or not self._page_bps:
-            return
-        begun_s = max(self._pass_s, until_s - seconds)
-        pages = min(
-            self._page_bps * max(until_s - begun_s, 0.0), self.left_bytes
-        )
+        if self.phase is Phase.PRECOPY:
+            self._send(until_s - max(self._pass_s, until_s - seconds))
+        elif self.phase is Phase.LAST:
+            pages = min(self._page_bps * seconds, self.left_bytes)
+            self.left_bytes -= pages
+            self.normal_bytes += pages
+            self.sent_bytes += self._last_bps * seconds
+
+    def _send(self, seconds: float) -> None:
+        """Send pages of the pass that runs."""
+        pages = min(self._page_bps * max(seconds, 0.0), self.left_bytes)
         zero = pages * self._zero_share
         self.left_bytes -= pages
         self._left_zero_bytes -= zero
         self.zero_bytes += zero
         self.normal_bytes += pages - zero
-        self.sent_bytes += (
-            pages - zero
-        ) * _WIRE + zero / PAGE_BYTES * HEADER_BYTES
+        headers = zero / PAGE_BYTES * HEADER_BYTES
+        self.sent_bytes += (pages - zero) * _WIRE + headers
 
     @property
     def _share(self) -> float:
@@ -296,11 +300,10 @@ class Engine:
 
     def _last(self, seconds: float) -> None:
         """Send the rest once, in so many seconds."""
-        self.sent_bytes += self._rest_bytes
-        self.phase = Phase.LAST
-        self.normal_bytes += self.left_bytes
-        self._page_bps = 0.0
         self._end_s = self.t_s + seconds + self._hosts.end_s
+        self._last_bps = self._rest_bytes / max(self._end_s - self.t_s, _SAME)
+        self._page_bps = self.left_bytes / max(self._end_s - self.t_s, _SAME)
+        self.phase = Phase.LAST
 
     def _finish(self, state: JobState) -> None:
         self.phase = Phase.ENDED

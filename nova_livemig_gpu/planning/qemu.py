@@ -1,8 +1,9 @@
 """A simulated QEMU as the loop's job, and the time that it lives in.
 
-What libvirt would refuse is refused: anything about a job that is about to
-end, post-copy where the job was started without it, where the guest has
-device state, or before memory flows.
+What libvirt would refuse is refused: anything about a job that has ended,
+post-copy where the job was started without it, where the guest has device
+state, before memory flows or while the guest is stopped, and an abort after
+the switch to post-copy.
 """
 
 from dataclasses import dataclass, replace
@@ -101,7 +102,7 @@ class SimulatedQemu(Job):
 
     def start_postcopy(self) -> None:
         engine = self._running("post-copy")
-        if not self._can_postcopy:
+        if not self._can_postcopy or engine.phase is Phase.LAST:
             raise JobRefused(what="post-copy", reason="not possible")
         if engine.phase is Phase.SETUP:
             raise JobRefused(what="post-copy", reason="nothing was sent yet")
@@ -116,12 +117,15 @@ class SimulatedQemu(Job):
         engine = self._running("force-complete")
         if self._can_postcopy:
             self.start_postcopy()
-            return
-        engine.pause()
-        self._paused = True
+        elif engine.phase is not Phase.LAST:
+            engine.pause()
+            self._paused = True
 
     def abort(self) -> None:
-        self._running("abort").cancel()
+        engine = self._running("abort")
+        if self._postcopy:
+            raise JobRefused(what="abort", reason="the guest has moved")
+        engine.cancel()
 
     def attend(self, progress: Progress) -> Progress:
         forced = progress.forced or self._paused
@@ -131,8 +135,8 @@ class SimulatedQemu(Job):
 
     def _running(self, what: str) -> Engine:
         self._engine.advance(self._clock.now())
-        if self._engine.phase in (Phase.LAST, Phase.ENDED):
-            raise JobRefused(what=what, reason="the job is about to end")
+        if self._engine.phase is Phase.ENDED:
+            raise JobRefused(what=what, reason="the job has ended")
         return self._engine
 
     def seen(self) -> Seen:

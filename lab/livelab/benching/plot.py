@@ -9,6 +9,7 @@ from livelab.benching.figures import Column, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, told apart by colour-blind eyes as well
@@ -69,6 +70,8 @@ def _panel(axes: "Axes", columns: Sequence[Column], budget_ms: float) -> None:
             linewidth=1,
             zorder=1,
         )
+    for axis in (axes.xaxis, axes.yaxis):
+        _round_numbers(axis)
     axes.set_xlabel("total, s", fontsize=8.5)
     axes.set_ylabel("downtime, ms", fontsize=8.5)
     _plain(axes)
@@ -141,6 +144,15 @@ def _figure(width: float, height: float) -> "Figure":
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _round_numbers(axis: "Axis") -> None:
+    """1, 2, 5, 10, ... as plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _plain(axes: "Axes") -> None:

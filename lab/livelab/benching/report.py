@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from livelab.benching import figures, page, plot, table
+from livelab.benching import calibrate, figures, page, plot, table
 from livelab.benching.figures import Row
 
 
@@ -51,10 +51,34 @@ def write(
             "".join(f"* {goal}\n" for goal in goals),
         ]
         parts += _parts(name, rows, budget_ms, columns, duels, goals)
+    parts.append(_simulated(rows, cut_s, console))
     (out / "medians.md").write_text("\n".join(markdown))
     page.write(title, parts, out / "bench.html")
     for file in ("results.csv", "medians.md", "bench.html"):
         console.print(str(out / file), soft_wrap=True)
+
+
+def _simulated(
+    rows: Sequence[Row], cut_s: float, console: Console
+) -> page.Part:
+    found = calibrate.compare(rows, cut_s)
+    error = calibrate.median_error(found)
+    fitted = calibrate.fit_links(rows, cut_s)
+    agree = sum(each.agrees for each in found)
+    said = [
+        f"median error of the total {error * 100:.0f}%"
+        if error is not None
+        else "no total to compare",
+        f"completed or not, as really, in {agree} of {len(found)} cells",
+        *(calibrate.words(fitted[link]) for link in sorted(fitted)),
+    ]
+    console.print("simulator:", "; ".join(said), highlight=False)
+    return (
+        "The simulator against these runs",
+        "Constants from one half of the cells, judged on the other.",
+        page.listed(said)
+        + page.table(table.SIMULATED, table.simulations(found)),
+    )
 
 
 def _parts(

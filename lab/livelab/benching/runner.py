@@ -102,7 +102,7 @@ class Runner:
             for _ in self._hosts:
                 say("warming up")
                 policy = contestant.make(500, self._cut_s)
-                seen = journey.observe(
+                seen = journey.steer(
                     guest.source, guest.target, guest.plain.name, policy
                 )
                 if not completed(seen):
@@ -136,7 +136,7 @@ class Runner:
         policy = cell.contestant.make(cell.budget_ms or 500, self._cut_s)
         say("migrating")
         begin_s = time.monotonic()
-        seen = journey.observe(
+        seen = journey.steer(
             guest.source, guest.target, guest.plain.name, policy
         )
         end_s = time.monotonic()
@@ -176,7 +176,7 @@ class Runner:
             libvirtd.host.shape(mbps)
 
 
-def completed(seen: journey.Observed) -> bool:
+def completed(seen: journey.Steered) -> bool:
     """The guest runs at the destination."""
     assert seen.end.sample is not None
     return seen.end.sample.state is JobState.COMPLETED and not seen.errors
@@ -191,7 +191,7 @@ def _right(guest: Guest) -> bool:
 
 
 def row(
-    cell: Cell, seen: journey.Observed, watched: Watched, memory_ok: bool
+    cell: Cell, seen: journey.Steered, watched: Watched, memory_ok: bool
 ) -> Row:
     """What is kept of a migration."""
     decisions = seen.record.decisions

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from livelab.benching import figures
+from livelab.benching.calibrate import Compared
 from livelab.benching.figures import Column, Duel, Row
 
 Lines = list[list[str]]
@@ -22,6 +23,14 @@ COLUMNS = (
     "passes",
     "guest's work",
     "memory right",
+)
+SIMULATED = (
+    "cell",
+    "total, s",
+    "simulated",
+    "error",
+    "downtime, ms",
+    "simulated",
 )
 DUELS = (
     "load",
@@ -111,6 +120,21 @@ def duels(found: Sequence[Duel]) -> Lines:
             _number(duel.ratio, 2),
         ]
         for duel in found
+    ]
+
+
+def simulations(found: Sequence[Compared]) -> Lines:
+    """Real and simulated, cell by cell."""
+    return [
+        [
+            each.place,
+            _number(each.real_s, 1) or "not completed",
+            _number(each.simulated_s, 1) or "not completed",
+            "" if each.error is None else f"{each.error * 100:+.0f}%",
+            _number(each.real_ms, 0),
+            _number(each.simulated_ms, 0),
+        ]
+        for each in found
     ]
 
 

@@ -142,19 +142,17 @@ def policy_for(budget_ms: int, timeout_s: float, around: Surroundings):
 
 
 @dataclass(frozen=True)
-class Observed:
-    """Everything about a migration, as it was seen.
+class Steered:
+    """What our loop and libvirt's events saw of a migration.
 
-    :ivar end: the loop's last progress
-    :ivar errors: what libvirt's operation ended with
-    :ivar stats: libvirt's at the end; empty: none
+    :ivar stats: libvirt's final ones; empty where it did not complete
     """
 
     end: Progress
     record: Record
     errors: list[Exception]
     stats: dict[str, Any]
-    pause: Pause
+    pause_ms: float | None
     elapsed_s: float
 
 
@@ -162,13 +160,13 @@ def travel(
     source: Libvirtd, target: Libvirtd, name: str, policy: Policy
 ) -> Journey:
     """Migrate; raises libvirtError only where there is no such guest."""
-    return journey(observe(source, target, name, policy))
+    return journey(steer(source, target, name, policy))
 
 
-def observe(
+def steer(
     source: Libvirtd, target: Libvirtd, name: str, policy: Policy
-) -> Observed:
-    """The same, with all that was seen."""
+) -> Steered:
+    """Migrate; raises libvirtError only where there is no such guest."""
     here = libvirt.open(source.socket_uri)
     there = libvirt.open(target.socket_uri)
     pause = Pause(name)
@@ -186,7 +184,7 @@ def observe(
         for connection, number in callbacks:
             connection.domainEventDeregisterAny(number)
             connection.close()
-    return Observed(end, record, errors, stats or {}, pause, elapsed_s)
+    return Steered(end, record, errors, stats or {}, pause.ms(), elapsed_s)
 
 
 def _run(policy: Policy, guest: Any, target: Libvirtd):
@@ -228,10 +226,10 @@ def _stats(completed: CompletedStats) -> dict[str, Any] | None:
     return completed.get()
 
 
-def journey(seen: Observed) -> Journey:
+def journey(found: Steered) -> Journey:
     """The figures of what was seen."""
-    end, record, errors = seen.end, seen.record, seen.errors
-    stats, pause, elapsed_s = seen.stats, seen.pause, seen.elapsed_s
+    end, record, errors = found.end, found.record, found.errors
+    stats = found.stats
     assert end.sample is not None
     done = end.sample.state is JobState.COMPLETED and not errors
     aborts = [d for d in record.decisions if d["action"] == "abort"]
@@ -243,11 +241,11 @@ def journey(seen: Observed) -> Journey:
         total_ms=stats.get("time_elapsed"),
         downtime_ms=stats.get("downtime"),
         setup_ms=stats.get("setup_time"),
-        pause_ms=pause.ms() if done else None,
+        pause_ms=found.pause_ms if done else None,
         sent_bytes=stats.get("memory_processed"),
         passes=stats.get("memory_iteration") or end.pass_count,
         limit_ms=end.limit_ms,
-        elapsed_s=round(elapsed_s, 3),
+        elapsed_s=round(found.elapsed_s, 3),
         flow_s=end.sample.t_s - end.first.t_s if end.first else None,
         normal_bytes=_pages(stats, "memory_normal", page),
         zero_bytes=_pages(stats, "memory_constant", page),

@@ -120,6 +120,18 @@ def test_the_limit_is_kept_but_for_the_overhead():
     assert 50 < qemu.seen().downtime_ms <= 150 + 50 + 5
 
 
+def test_postcopy_sends_the_rest_over_time():
+    clock, qemu = job()
+    clock.now_s = 6.0
+    qemu.start_postcopy()
+    left = qemu.sample(6).remaining_bytes
+    sent = qemu.sample(6).processed_bytes
+    clock.now_s = 7.0
+    later = qemu.sample(7)
+    assert 0 < later.remaining_bytes < left
+    assert later.processed_bytes - sent == pytest.approx(47.5e6, rel=0.06)
+
+
 def test_device_state_does_not_fit_into_a_small_limit():
     clock, qemu = job(writer=Idle(), device_stop_bytes=64 * MIB)
     clock.now_s = 100.0
