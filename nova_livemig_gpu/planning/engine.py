@@ -29,9 +29,11 @@ finds nearly 128 MiB dirty.
 
 import math
 import random
+from dataclasses import replace
 from enum import Enum
 
 from nova_livemig_gpu.model import JobState
+from nova_livemig_gpu.planning import rates
 from nova_livemig_gpu.planning.host import (
     HEADER_BYTES,
     PAGE_BYTES,
@@ -40,9 +42,7 @@ from nova_livemig_gpu.planning.host import (
 )
 from nova_livemig_gpu.planning.throttle import Throttle
 
-_MIB = 2**20
 _GIB = 2**30
-_WIRE = (PAGE_BYTES + HEADER_BYTES) / PAGE_BYTES
 #: QEMU's ``downtime-limit`` where nobody sets one.
 _QEMU_LIMIT_MS = 300
 _ROUNDING = PAGE_BYTES
@@ -93,7 +93,7 @@ class Engine:
         self.left_bytes = float(guest.total_bytes)
         self._left_zero_bytes = float(guest.total_bytes - guest.nonzero_bytes)
         self.sent_bytes = 0.0
-        self._page_bps = self.wire_bps = self._seen_bps = 0.0
+        self.rates = rates.Rates()
         self.iteration = 0
         self._pass_s = self._collected_s = 0.0
         self.normal_bytes = self.zero_bytes = 0.0
@@ -102,7 +102,7 @@ class Engine:
         self.work_s = 0.0
         self._stopped = False
         self.downtime_ms: float | None = None
-        self._end_s = self._last_bps = 0.0
+        self._end_s = 0.0
 
     # ---- what it is told
 
@@ -127,7 +127,7 @@ class Engine:
         """Stop the guest; what is left is sent at the present rate."""
         if self.phase is Phase.PRECOPY:
             self._collect()
-        self._stop(self.wire_bps or self._hosts.link_bps)
+        self._stop(self.rates.wire_bps or self._hosts.link_bps)
 
     def cancel(self) -> None:
         """End it without success."""
@@ -160,7 +160,7 @@ class Engine:
 
     def _pass_end_s(self) -> float:
         spare = max(self.left_bytes - self._threshold(), 0.0)
-        fits_s = max(self.t_s, self._pass_s) + spare / self._page_bps
+        fits_s = max(self.t_s, self._pass_s) + spare / self.rates.page_bps
         slice_s = self._hosts.slice_s
         slices = math.ceil((fits_s - self._pass_s) / slice_s - _SAME)
         end_s = self._pass_s + max(slices, 1) * slice_s
@@ -171,7 +171,7 @@ class Engine:
 
     def _threshold(self) -> float:
         """What QEMU takes for sent within the limit."""
-        return self._seen_bps * self.limit_ms / 1e3
+        return self.rates.seen_bps * self.limit_ms / 1e3
 
     def _flow(self, until_s: float) -> None:
         """Let time pass without an event."""
@@ -184,21 +184,21 @@ class Engine:
         if self.phase is Phase.PRECOPY:
             self._send(until_s - max(self._pass_s, until_s - seconds))
         elif self.phase is Phase.LAST:
-            pages = min(self._page_bps * seconds, self.left_bytes)
+            pages = min(self.rates.page_bps * seconds, self.left_bytes)
             self.left_bytes -= pages
             self.normal_bytes += pages
-            self.sent_bytes += self._last_bps * seconds
+            self.sent_bytes += self.rates.wire_bps * seconds
 
     def _send(self, seconds: float) -> None:
         """Send pages of the pass that runs."""
-        pages = min(self._page_bps * max(seconds, 0.0), self.left_bytes)
+        pages = min(self.rates.page_bps * max(seconds, 0.0), self.left_bytes)
         zero = pages * self._zero_share
         self.left_bytes -= pages
         self._left_zero_bytes -= zero
         self.zero_bytes += zero
         self.normal_bytes += pages - zero
         headers = zero / PAGE_BYTES * HEADER_BYTES
-        self.sent_bytes += (pages - zero) * _WIRE + headers
+        self.sent_bytes += (pages - zero) * rates.WIRE + headers
 
     @property
     def _share(self) -> float:
@@ -236,26 +236,17 @@ class Engine:
         self._set_rate()
 
     def _set_rate(self) -> None:
-        """Set the rate of pages for the pass that runs."""
-        wire = self._hosts.link_bps
-        if self._cap_mib_s:
-            wire = min(wire, self._cap_mib_s * _MIB)
+        """Set the rates of the pass that runs."""
+        chance = 1.0
         if self._hosts.jitter:
-            wire *= max(self._dice.gauss(1.0, self._hosts.jitter), 0.1)
-        self.wire_bps = self._seen_bps = wire
-        self._page_bps = wire / _WIRE
-        if self.iteration == 1:
-            copied, seconds = self._first_pass()
-            self._seen_bps = copied / seconds
-            self._page_bps = self._guest.total_bytes / seconds
-
-    def _first_pass(self) -> tuple[float, float]:
-        """Bytes on the wire and seconds of the whole first pass."""
-        guest = self._guest
-        copied = guest.nonzero_bytes * _WIRE + guest.device_bytes
-        zero = guest.total_bytes - guest.nonzero_bytes
-        seconds = copied / self.wire_bps + zero / self._hosts.zero_bps
-        return copied, seconds
+            chance = max(self._dice.gauss(1.0, self._hosts.jitter), 0.1)
+        self.rates = rates.of_pass(
+            self._guest,
+            self._hosts,
+            self.iteration == 1,
+            self._cap_mib_s,
+            chance,
+        )
 
     def _collect(self) -> None:
         """Add what was written since the last time to what is left."""
@@ -296,13 +287,17 @@ class Engine:
     def _rest_bytes(self) -> float:
         """What is left, on the wire."""
         pages = self.left_bytes * (1 - self._zero_share)
-        return pages * _WIRE + self._guest.device_stop_bytes
+        return pages * rates.WIRE + self._guest.device_stop_bytes
 
     def _last(self, seconds: float) -> None:
         """Send the rest once, in so many seconds."""
         self._end_s = self.t_s + seconds + self._hosts.end_s
-        self._last_bps = self._rest_bytes / max(self._end_s - self.t_s, _SAME)
-        self._page_bps = self.left_bytes / max(self._end_s - self.t_s, _SAME)
+        seconds = max(self._end_s - self.t_s, _SAME)
+        self.rates = replace(
+            self.rates,
+            wire_bps=self._rest_bytes / seconds,
+            page_bps=self.left_bytes / seconds,
+        )
         self.phase = Phase.LAST
 
     def _finish(self, state: JobState) -> None:

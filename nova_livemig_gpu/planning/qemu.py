@@ -86,7 +86,7 @@ class SimulatedQemu(Job):
             total_bytes=self._guest.total_bytes,
             processed_bytes=int(now.sent_bytes),
             remaining_bytes=int(now.left_bytes),
-            memory_bps=now.wire_bps,
+            memory_bps=now.rates.wire_bps,
             dirty_bps=now.dirty_bps,
             page_size_bytes=PAGE_BYTES,
             normal_pages=int(now.normal_bytes / PAGE_BYTES),
