@@ -70,7 +70,7 @@ def foresee(
 
 
 def remember_it(
-    history: History, asked: Asked, foreseen: Foreseen, done: journey.Observed
+    history: History, asked: Asked, foreseen: Foreseen, done: journey.Steered
 ) -> Outcome:
     outcome = Outcome(
         JobState.COMPLETED,
@@ -115,7 +115,7 @@ def test_the_second_one_is_predicted_from_the_first(
             assert {p.source for p in foreseen.seen} >= {"measured"}
             given = foreseen.prediction
             assert given is not None and given.converges
-            done = journey.observe(
+            done = journey.steer(
                 source,
                 target,
                 plain.name,
