@@ -97,6 +97,19 @@ long long vgpu_number(struct vgpu *v, const char *name)
 	return strtoll(vgpu_get(v, name), NULL, 10);
 }
 
+/* Waits for it, on a machine as busy as it may be. */
+bool vgpu_exceeds(struct vgpu *v, const char *name, long long value)
+{
+	int tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		if (vgpu_number(v, name) > value)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 long type_available(int type)
 {
 	char path[128], text[24];

@@ -74,10 +74,9 @@ static void test_dirtied(struct vgpu *from, struct vgpu *to)
 	CHECK_EQ(vgpu_go(from, S_PRE_COPY, &fd), 0);
 	for (round = 0; round < 5; round++) {
 		CHECK_EQ(image_read(&image, fd, MIB), -ENOMSG);
-		usleep(100000);
+		CHECK(vgpu_exceeds(from, "vgpu/pending_dirty_blocks", 0));
 	}
 	CHECK_EQ(vgpu_number(from, "vgpu/pending_initial_blocks"), 0);
-	CHECK(vgpu_number(from, "vgpu/pending_dirty_blocks") > 0);
 	CHECK(vgpu_number(from, "vgpu/pending_dirty_blocks") <= 16);
 	CHECK_EQ(vgpu_go(from, S_STOP_COPY, NULL), 0);
 	stopped = vgpu_number(from, "vgpu/clock");
@@ -93,8 +92,7 @@ static void test_dirtied(struct vgpu *from, struct vgpu *to)
 	CHECK_EQ(vgpu_set(to, "vgpu/write", "0 1"), 0);
 	CHECK_EQ(vgpu_number(to, "vgpu/clock"), stopped + 1);
 	CHECK_EQ(vgpu_go(from, S_RUNNING, NULL), 0);
-	usleep(100000);
-	CHECK(vgpu_number(from, "vgpu/clock") > stopped);
+	CHECK(vgpu_exceeds(from, "vgpu/clock", stopped));
 	CHECK_EQ(vgpu_set(from, "knobs/dirty_rate", "0"), 0);
 	close(fd);
 	close(into);

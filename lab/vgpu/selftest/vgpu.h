@@ -47,6 +47,7 @@ int vgpu_set(struct vgpu *v, const char *name, const char *value);
 int vgpu_set_number(struct vgpu *v, const char *name, long value);
 const char *vgpu_get(struct vgpu *v, const char *name);
 long long vgpu_number(struct vgpu *v, const char *name);
+bool vgpu_exceeds(struct vgpu *v, const char *name, long long value);
 long type_available(int type);
 
 /* device.c */
