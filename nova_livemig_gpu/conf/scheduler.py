@@ -175,7 +175,7 @@ class Rules:
     board_match: str = "part"
     vgpu_resource_classes: tuple[str, ...] = ("VGPU",)
     max_downtime_ms: int = 500
-    over_budget: str = "refuse"
+    over_budget: str = "warn"
     image_properties: tuple[str, ...] = ()
 
 

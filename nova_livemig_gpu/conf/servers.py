@@ -175,7 +175,7 @@ Related options:
     ),
     cfg.StrOpt(
         "over_budget",
-        default="refuse",
+        default="warn",
         choices=[
             ("refuse", "it is refused before anything is copied"),
             ("warn", "it goes, and the log and its record say so"),
@@ -187,7 +187,9 @@ What is done with the live migration of a server with a VFIO device (vGPU or
 PCI passthrough) whose state is predicted to need a longer pause than
 ``max_downtime_ms``, or whose memory is predicted not to converge.
 
-With ``warn`` and ``allow`` the pause takes what the device needs. Where
+With ``warn`` and ``allow`` the pause takes what the device needs, so that
+what plain Nova would migrate is migrated. With ``refuse`` set
+``max_downtime_ms`` to what your vGPUs need. Where
 nothing can be predicted, nothing is refused; a migration that then turns
 out not to fit into its budget is dealt with as ``on_timeout`` says, or goes
 beyond it with ``warn`` and ``allow``.

@@ -52,7 +52,7 @@ class StunNeeds:
     p90_ms: float
     max_downtime_ms: int
     link_mbps: int | None = None
-    over_budget: str = "refuse"
+    over_budget: str = "warn"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,9 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         self._steering = Steering(shared)
         self._outbound = Outbound(shared)
         self._mdevs = Mdevs(shared)
-        self._publisher = Publisher(shared, lambda: self._steering.running)
+        self._publisher = Publisher(
+            shared, lambda: self._steering.running, self._steering.stun_of
+        )
         self._checks = HostChecks(shared, self._publisher.facts)
         self._interrupted = Interrupted(shared)
 

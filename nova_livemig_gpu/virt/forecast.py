@@ -21,7 +21,7 @@ Nothing here raises. What fails is unknown, said once in the log.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -211,11 +211,15 @@ class Forecaster:
             return Foreseen(
                 vgpus=vgpus, why="of a VFIO device of it nothing is known"
             )
-        keys = [vgpu.key for vgpu in vgpus]
-        past = queries.stuns(self._history, keys) if self._history else ()
-        stun = stuns.stun(vgpus, past)
+        stun = self.stun_of(vgpus)
         why = None if stun else "the framebuffer of a vGPU is unknown"
         return Foreseen(stun=stun, vgpus=vgpus, why=why)
+
+    def stun_of(self, vgpus: Sequence[stuns.VgpuUse]) -> Stun | None:
+        """Return the stun of all these vGPUs; None: unknown."""
+        keys = [vgpu.key for vgpu in vgpus]
+        past = queries.stuns(self._history, keys) if self._history else ()
+        return stuns.stun(tuple(vgpus), past)
 
     def _transport(self, asked: Asked) -> Transport | None:
         known = None

@@ -1,5 +1,6 @@
 """Looks ahead when a session begins, and learns when it has ended."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +10,15 @@ from nova import version as nova_version
 from oslo_log import log as logging
 
 from nova_livemig_gpu.conf import Options
-from nova_livemig_gpu.model import Outcome, Surroundings
+from nova_livemig_gpu.model import (
+    ActiveVgpu,
+    HostFacts,
+    Outcome,
+    Stun,
+    Surroundings,
+)
 from nova_livemig_gpu.policies.base import Policy
-from nova_livemig_gpu.virt import remember, vgpus
+from nova_livemig_gpu.virt import inquiry, remember, vgpus
 from nova_livemig_gpu.virt.forecast import Asked, Forecaster, Foreseen
 from nova_livemig_gpu.virt.service import Service, own_version
 from nova_livemig_gpu.virt.session import Session
@@ -62,6 +69,18 @@ class Foresight:
         asked = _asked(policy, instance, "", 0)
         stun = self._forecaster.stun(options, guest, asked)
         return replace(policy.around, stun=stun)
+
+    def stun_of(
+        self, server: str, vgpus: Sequence[ActiveVgpu], facts: HostFacts
+    ) -> Stun | None:
+        """Return the stun of a server for the facts of this host, see
+        ``facts.stuns``; None: unknown, or ``predict`` is off."""
+        if self._service.options.read().predict == "off":
+            return None
+        used = inquiry.uses(vgpus, facts.gpus or (), None)
+        if len(used) < len(vgpus):
+            return None
+        return self._forecaster.stun_of(used)
 
     def learn(self, session: Session, outcome: Outcome) -> None:
         """Note the error in the record; keep the migration."""

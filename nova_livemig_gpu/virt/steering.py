@@ -7,6 +7,7 @@ from oslo_log import log as logging
 
 from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.exception import MigrationRefused
+from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.migration.hook_calls import HookCalls
 from nova_livemig_gpu.migration.record import Records
 from nova_livemig_gpu.model import JobState, Outcome
@@ -47,6 +48,11 @@ class Steering:
         self._hooks = stephooks.StepHooks(service, options.hooks)
         self._foresight = Foresight(service)
         self.release = service.release
+
+    @property
+    def stun_of(self) -> StunOf:
+        """Predicts the stun of a server of this host."""
+        return self._foresight.stun_of
 
     @property
     def running(self) -> int:

@@ -14,7 +14,7 @@ from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from tests import builders_facts as builders
 from tests.unit.scheduler.fakes import migration
 
-NEED = StunNeeds(724.0, 1000, 25_000)
+NEED = StunNeeds(724.0, 1000, 25_000, over_budget="refuse")
 NEEDS = builders.needs(stun=NEED)
 RULES = Rules()
 

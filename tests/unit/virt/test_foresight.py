@@ -11,6 +11,7 @@ from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     ActiveVgpu,
     GpuDevice,
+    HostFacts,
     JobState,
     Outcome,
     Prediction,
@@ -176,3 +177,24 @@ def test_what_cannot_be_kept_is_said_and_no_more(service, caplog):
     Foresight(service).learn(session, DONE)
     assert "Nothing was learnt" in caplog.text
     assert service.history.count() == 0
+
+
+def stun_of(service, vgpus, **options):
+    service.options = SimpleNamespace(read=lambda: builders.options(**options))
+    facts = HostFacts("1", gpus=(GPU,))
+    return Foresight(service).stun_of(SERVER, vgpus, facts)
+
+
+def test_the_stun_of_a_server_for_the_facts_of_its_host(service):
+    small = ActiveVgpu(SERVER, GPU.address, "nvidia-558", 2**30)
+    large = replace(small, framebuffer_used_bytes=8 * 2**30)
+    one, other = (stun_of(service, [each]) for each in (small, large))
+    assert 0 < one.p50_ms < one.p90_ms < other.p90_ms
+    assert stun_of(service, [small, large]).p50_ms > other.p50_ms
+
+
+def test_no_stun_of_a_gpu_that_is_not_known(service):
+    known = ActiveVgpu(SERVER, GPU.address, "nvidia-558", 2**30)
+    elsewhere = replace(known, gpu="0000:ff:00.0")
+    assert stun_of(service, [known, elsewhere]) is None
+    assert stun_of(service, [known], predict="off") is None
