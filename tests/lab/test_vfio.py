@@ -168,6 +168,7 @@ def test_a_framebuffer_moves_there_and_back(lab: VfioLab) -> None:
         plain.destroy(first, second)
 
 
+@pytest.mark.nova_vfio
 def test_nova_moves_servers_with_a_vgpu(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
