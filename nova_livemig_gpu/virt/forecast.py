@@ -22,7 +22,7 @@ Nothing here raises. What fails is unknown, said once in the log.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import libvirt
@@ -32,14 +32,11 @@ from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.history import queries
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.model import (
-    Budget,
-    DirtyCurve,
     Goal,
     GuestMemory,
     Mode,
     Prediction,
     Stun,
-    Surroundings,
 )
 from nova_livemig_gpu.prediction import calibration, merge, passes
 from nova_livemig_gpu.prediction import stun as stuns
@@ -52,6 +49,7 @@ from nova_livemig_gpu.prediction.asked import (
 from nova_livemig_gpu.prediction.forecast import forecast
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.virt import dirtyrate, inquiry
+from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
 
 LOG = logging.getLogger(__name__)
 
@@ -62,70 +60,6 @@ _P10 = 1.2816
 #: The pause of a switch to post-copy: a guess, its state is small.
 _SWITCH_MS = 50.0
 _SAVING_S, _SAVING_SHARE = 0.5, 0.1
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """What is known before the start.
-
-    :ivar seen: points of the dirty curve, measured and remembered
-    :ivar measured_s: how long measuring them took
-    :ivar why: why there is no prediction; None: there is one
-    """
-
-    prediction: Prediction | None = None
-    stun: Stun | None = None
-    curve: DirtyCurve | None = None
-    memory: GuestMemory | None = None
-    vgpus: tuple[stuns.VgpuUse, ...] = ()
-    seen: tuple[Observed, ...] = ()
-    measured_s: float = 0.0
-    why: str | None = None
-
-    def on(self, around: Surroundings) -> Surroundings:
-        """Return the surroundings with it."""
-        return replace(
-            around,
-            forecast=self.prediction,
-            stun=self.stun,
-            curve=self.curve,
-        )
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the record says of it, as JSON values."""
-        given = None
-        if self.prediction is not None:
-            mode = self.prediction.mode.value
-            given = {**asdict(self.prediction), "mode": mode}
-        return {
-            "forecast": given,
-            "no_forecast": self.why,
-            "stun": self.stun and asdict(self.stun),
-            "dirty_curve": [
-                [p.period_s, round(p.dirty_bytes), p.source, round(p.age_s)]
-                for p in self.seen
-            ],
-            "dirty_rate_s": round(self.measured_s, 1),
-        }
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The migration that is to be predicted.
-
-    :ivar memory_mb: of the server
-    :ivar running: migrations that leave this host already
-    :ivar limit_ms: downtime limit that its policy will set at most
-    """
-
-    server: str
-    source: str
-    destination: str
-    memory_mb: int
-    running: int
-    limit_ms: float
-    budget: Budget
-    around: Surroundings
 
 
 class Forecaster:

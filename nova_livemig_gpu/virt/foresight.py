@@ -19,7 +19,8 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.virt import inquiry, remember, vgpus
-from nova_livemig_gpu.virt.forecast import Asked, Forecaster, Foreseen
+from nova_livemig_gpu.virt.forecast import Forecaster
+from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
 from nova_livemig_gpu.virt.service import Service, own_version
 from nova_livemig_gpu.virt.session import Session
 

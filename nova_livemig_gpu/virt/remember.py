@@ -16,7 +16,7 @@ from nova_livemig_gpu.model import JobState, Outcome
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.prediction import shown
 from nova_livemig_gpu.prediction.stun import StunSeen
-from nova_livemig_gpu.virt.forecast import Foreseen
+from nova_livemig_gpu.virt.foreseen import Foreseen
 
 _PASSES_KEPT = 12
 

@@ -22,7 +22,7 @@ from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt import errors
 from nova_livemig_gpu.virt.completed import CompletedStats
-from nova_livemig_gpu.virt.forecast import Foreseen
+from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.proxies import (
     ConcludedGuest,

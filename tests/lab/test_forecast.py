@@ -21,7 +21,8 @@ from livelab.predicting import journey
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.model import JobState, Outcome, Surroundings
 from nova_livemig_gpu.virt import remember
-from nova_livemig_gpu.virt.forecast import Asked, Forecaster, Foreseen
+from nova_livemig_gpu.virt.forecast import Forecaster
+from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
 from tests import builders
 
 LOAD = {"ws": 64, "rate": 12, "fill": 112, "sweep": 32}

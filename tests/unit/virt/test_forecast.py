@@ -12,7 +12,8 @@ from nova_livemig_gpu.model import Goal, Mode, Surroundings
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, VgpuUse
 from nova_livemig_gpu.virt import dirtyrate
-from nova_livemig_gpu.virt.forecast import Asked, Forecaster, Foreseen
+from nova_livemig_gpu.virt.forecast import Forecaster
+from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
 from tests import builders, builders_history
 from tests.simulated import FakeClock
 from tests.simulated_guest import Connection, Domain

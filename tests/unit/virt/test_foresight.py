@@ -23,7 +23,7 @@ from nova_livemig_gpu.model import (
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.staircase import StaircasePolicy
 from nova_livemig_gpu.virt import foresight
-from nova_livemig_gpu.virt.forecast import Foreseen
+from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.foresight import Foresight
 from tests import builders, builders_history
 from tests.simulated import FakeClock

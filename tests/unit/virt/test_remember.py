@@ -7,7 +7,7 @@ import pytest
 from nova_livemig_gpu.model import JobState, Outcome, Pass
 from nova_livemig_gpu.prediction.stun import StunKey, VgpuUse
 from nova_livemig_gpu.virt import remember
-from nova_livemig_gpu.virt.forecast import Foreseen
+from nova_livemig_gpu.virt.foreseen import Foreseen
 from tests import builders, builders_history
 
 MB = 10**6

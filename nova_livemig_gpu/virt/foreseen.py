@@ -1,0 +1,79 @@
+"""What is asked of a forecast, and what it says."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from nova_livemig_gpu.model import (
+    Budget,
+    DirtyCurve,
+    GuestMemory,
+    Prediction,
+    Stun,
+    Surroundings,
+)
+from nova_livemig_gpu.prediction import stun as stuns
+from nova_livemig_gpu.prediction.merge import Observed
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What is known before the start.
+
+    :ivar seen: points of the dirty curve, measured and remembered
+    :ivar measured_s: how long measuring them took
+    :ivar why: why there is no prediction; None: there is one
+    """
+
+    prediction: Prediction | None = None
+    stun: Stun | None = None
+    curve: DirtyCurve | None = None
+    memory: GuestMemory | None = None
+    vgpus: tuple[stuns.VgpuUse, ...] = ()
+    seen: tuple[Observed, ...] = ()
+    measured_s: float = 0.0
+    why: str | None = None
+
+    def on(self, around: Surroundings) -> Surroundings:
+        """Return the surroundings with it."""
+        return replace(
+            around,
+            forecast=self.prediction,
+            stun=self.stun,
+            curve=self.curve,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the record says of it, as JSON values."""
+        given = None
+        if self.prediction is not None:
+            mode = self.prediction.mode.value
+            given = {**asdict(self.prediction), "mode": mode}
+        return {
+            "forecast": given,
+            "no_forecast": self.why,
+            "stun": self.stun and asdict(self.stun),
+            "dirty_curve": [
+                [p.period_s, round(p.dirty_bytes), p.source, round(p.age_s)]
+                for p in self.seen
+            ],
+            "dirty_rate_s": round(self.measured_s, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The migration that is to be predicted.
+
+    :ivar memory_mb: of the server
+    :ivar running: migrations that leave this host already
+    :ivar limit_ms: downtime limit that its policy will set at most
+    """
+
+    server: str
+    source: str
+    destination: str
+    memory_mb: int
+    running: int
+    limit_ms: float
+    budget: Budget
+    around: Surroundings
