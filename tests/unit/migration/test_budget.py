@@ -32,7 +32,7 @@ RIGHT = {
     "auto_converge": ("allow", True),
     "bandwidth_mbps": ("400", 400),
     "goal": ("gentle", Goal.GENTLE),
-    "over_budget": ("warn", OverBudget.WARN),
+    "over_budget": ("refuse", OverBudget.REFUSE),
 }
 WRONG = {
     "policy": ["", " "],
