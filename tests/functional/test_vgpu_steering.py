@@ -131,7 +131,7 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
         self,
     ) -> None:
         self.predict(9000)
-        server = self.boot(max_downtime_ms="700")
+        server = self.boot(max_downtime_ms="700", over_budget="refuse")
         job = self.job()
         with self.assertRaisesRegex(Exception, "NoValidHost"):
             self.migrate(server)
@@ -143,7 +143,7 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
 
     def test_it_is_judged_again_when_it_begins(self) -> None:
         """What was not known at the first check: rolled back by Nova."""
-        server = self.boot()
+        server = self.boot(over_budget="refuse")
         job = self.job()
         with mock.patch.object(
             self.src.driver._checks, "check_budget", lambda *args: None

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from nova import exception
+from nova import exception, objects
 
 from nova_livemig_gpu.scheduler import server_settings
 from nova_livemig_gpu.scheduler.server_settings import resolve
+
+objects.register_all()
 
 KEY = "livemig_gpu:max_downtime_ms"
 IMAGE_KEY = "image_livemig_gpu_max_downtime_ms"
