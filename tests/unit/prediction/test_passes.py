@@ -218,5 +218,7 @@ def test_ceiling_of_akoush(share, link, limit):
     """T <= 5 M / B where no more than 80% of the link is written."""
     found = passes.predict(GUEST, rate(share * link), link, limit)
     alone_s = passes.first_bytes(GUEST) / link
+    # else it is longer than an hour
+    assume(5 * alone_s < 3600)
     assert found.converges
     assert found.total_s <= 5 * alone_s
