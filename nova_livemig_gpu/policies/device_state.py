@@ -147,7 +147,8 @@ def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
 
     It sends at half the link's rate at least, and has sent less than its
     framebuffer and a quarter; where the framebuffer is unknown, for up to
-    30 s after the limit was last set.
+    30 s from the start. A device that streams for ever is not waited for
+    again after each limit, else the deadline would come first.
     """
     if view.sent_bps is None or view.sent_bytes is None:
         return False
@@ -156,7 +157,7 @@ def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
     size = around.stun.framebuffer_bytes if around.stun else None
     if size is not None:
         return view.sent_bytes < MARGIN * size
-    return progress.elapsed_s - progress.limit_s < _FIRST_COPY_S
+    return progress.elapsed_s < _FIRST_COPY_S
 
 
 def memory_settled(progress: Progress, view: View) -> bool:

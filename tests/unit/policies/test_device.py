@@ -310,6 +310,25 @@ def test_the_budget_holds_whatever_was_predicted(job, stun, most, told):
         assert run.job.downtime_ms <= max(most, most / 2 + 60) * 1.05 + 20
 
 
+def test_a_device_that_streams_for_ever_is_not_waited_for_twice():
+    """Its size is unknown: the wait for its first copy ends once."""
+    run = Run(
+        around(None, None),
+        budget(
+            max_downtime_ms=200,
+            timeout_s=60,
+            over_budget=OverBudget.ALLOW,
+        ),
+        framebuffer=2,
+        device_rate=43,
+        fixed=8,
+        rate=1,
+        working_set=2,
+    )
+    assert run.completed
+    assert 30 < run.clock.t < 45
+
+
 @settings(max_examples=15, deadline=None)
 @given(cases, stuns, st.sampled_from(list(OnTimeout)))
 def test_with_allow_it_always_completes(job, stun, on_timeout):
