@@ -30,6 +30,7 @@ def simulated(
             total_bytes=MEMORY_MIB * _MIB,
             nonzero_bytes=(FILLED_MIB + KERNEL_MIB) * _MIB,
             writer=cell.load.writer(cell.link_mbps),
+            cpu_share=cell.load.cpu_share(cell.link_mbps),
             age_s=0.0 if cell.load.fresh else 60.0,
         ),
         hosts=hosts or Hosts(cell.link_mbps),
