@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,14 +11,14 @@ import libvirt
 from nova.tests.functional.libvirt import test_vgpu
 
 from nova_livemig_gpu.model import Stun
-from nova_livemig_gpu.virt import surroundings
+from nova_livemig_gpu.virt.forecast import Forecaster
+from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.report import EVENT
 from tests.functional.base import OurDriverMixin
 from tests.functional.fake_job import FakeJob
 
 _IMAGE = "155d900f-4e14-4e4c-a73d-069cbf4541e6"
 _NODE = "nova.tests.fixtures.libvirt.FakeMdevDevice"
-_look = surroundings.look
 
 
 class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
@@ -70,10 +69,10 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
     def predict(self, stun_ms: float) -> None:
         """Let every server's device be expected to need so long."""
 
-        def look(*args: Any) -> Any:
-            return replace(_look(*args), stun=Stun(stun_ms, 2 * stun_ms))
-
-        patch = mock.patch.object(surroundings, "look", look)
+        foreseen = Foreseen(stun=Stun(stun_ms, 2 * stun_ms), why="a test")
+        patch = mock.patch.object(
+            Forecaster, "_devices", lambda *args: foreseen
+        )
         patch.start()
         self.addCleanup(patch.stop)
 
