@@ -19,6 +19,7 @@ KERNEL_MIB = 65
 PAYLOAD = 0.95
 #: Marks on the console, ms, and memory verified, MiB/s.
 TICK_MS, SWEEP_MIB_S = 10, 48
+#: More would leave too little of two processors to QEMU.
 MOST_MIB_S = 110
 #: A guest that is not held back can write about that much: one that wrote
 #: 110 MiB/s was still writing half of it under a throttle of 90%.
