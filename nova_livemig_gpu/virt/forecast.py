@@ -227,8 +227,8 @@ def _memory(domain: Any, total_bytes: int) -> GuestMemory:
         LOG.debug("The resident memory of the server is unknown: %s", exc)
     else:
         if isinstance(rss_kib, int) and rss_kib > 0:
-            touched = min(rss_kib * 1024, total_bytes)
-    return GuestMemory(touched / _PAGE, (total_bytes - touched) / _PAGE, _PAGE)
+            touched = rss_kib * 1024
+    return inquiry.memory(total_bytes, touched)
 
 
 def _given(load: Workload, transport: Transport, asked: Asked) -> Prediction:
