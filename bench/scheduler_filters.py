@@ -70,7 +70,7 @@ def host_of(number: int, aggregates: list[Any]) -> Any:
         **_NODE,
     )
     state = host_manager.HostState(name, name, _CELL)
-    state.update(compute=node, aggregates=aggregates, inst_dict={})
+    state.update(compute=node, aggregates=[*aggregates], inst_dict={})
     state.stats["uptime"] = "up 3 days"
     return state
 

@@ -22,6 +22,7 @@ from nova_livemig_gpu.scheduler.needs import (
     ServerNeeds,
     VgpuNeeds,
 )
+from nova_livemig_gpu.scheduler.table import Table
 
 SERVER = "5f5f1f0e-3ec2-4a3e-8a0a-6f0f3a1c9d11"
 FEATURES = frozenset({"aes", "avx", "avx2", "avx512f", "sse4.2"})
@@ -159,6 +160,11 @@ def view(facts: HostFacts) -> Now:
     """Return what the scheduler sees of a host."""
     stats = codec.encode(facts)
     return now.decode(stats[now.KEY], base.decode(stats[base.KEY]))
+
+
+def table(*facts: HostFacts) -> Table:
+    """Return what the scheduler sees of hosts."""
+    return Table.of(map(view, facts))
 
 
 def host_state(name: str, facts: HostFacts | None = None, **stats: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts.base import Base
-from nova_livemig_gpu.facts.now import UNKNOWN, Now
+from nova_livemig_gpu.facts.now import UNKNOWN
 from nova_livemig_gpu.scheduler import gpu_check
 from nova_livemig_gpu.scheduler.needs import ServerNeeds, VgpuNeeds
 from nova_livemig_gpu.scheduler.verdict import (
@@ -95,26 +95,26 @@ class Plan:
             if first.doubt is None and places[0].need.count == 1:
                 self.only = first.index
 
-    def check(self, now: Now) -> Verdict:
-        """Judge one host."""
+    def check(self, totals: bytes) -> Verdict:
+        """Judge one host by the counts on it, see :class:`Now`."""
         if self.verdict is not None:
             return self.verdict
-        told = self._told.get(now.totals)
+        told = self._told.get(totals)
         if told is None:
-            found = (place.check(now.totals) for place in self.places)
+            found = (place.check(totals) for place in self.places)
             told = worst(found, self.rules) or VGPU_FITS
-            self._told[now.totals] = told
+            self._told[totals] = told
         return told
 
 
-def plan(base: Base, needs: ServerNeeds, rules: Rules) -> Plan:
-    """Judge all hosts with this base."""
+def plan(base: Base | None, needs: ServerNeeds, rules: Rules) -> Plan:
+    """Judge all hosts with this base; None: those that tell nothing."""
     if needs.vgpus is None:
         reason = needs.vgpus_unknown
         return Plan(rules, Verdict("vgpu.server_unknown", None, reason))
     if not needs.vgpus:
         return Plan(rules, NO_VGPU)
-    if base.addresses is None:
+    if base is None or base.addresses is None:
         return Plan(rules, NO_FACTS)
     places = []
     for need in needs.vgpus:

@@ -17,6 +17,7 @@ from nova_livemig_gpu.facts import base, now
 from nova_livemig_gpu.facts.base import Base
 from nova_livemig_gpu.facts.envelope import Malformed
 from nova_livemig_gpu.facts.now import Now
+from nova_livemig_gpu.scheduler.table import Table
 
 _T = TypeVar("_T", bound=Hashable)
 
@@ -32,17 +33,34 @@ class Host(Protocol):
     stats: Mapping[str, Any]
 
 
+#: What could not be read is equal to nothing: it is read again.
+_NAN = float("nan")
+
+
 class _Last:
     """What the last request has found, and from which strings."""
 
-    def __init__(self, views: list[Now | None]) -> None:
-        self.views = views
-        # What could not be read is equal to nothing: it is read again.
-        nan = float("nan")
-        self.nows = [nan if each is None else each.text for each in views]
-        self.bases = [
-            nan if each is None else each.base.text for each in views
-        ]
+    def __init__(
+        self, table: Table, nows: list[object], bases: list[object]
+    ) -> None:
+        self.table = table
+        self.nows = nows
+        self.bases = bases
+
+    @classmethod
+    def nothing(cls, count: int) -> "_Last":
+        """Return what fits no host."""
+        table = Table.of([None] * count)
+        return cls(table, [_NAN] * count, [_NAN] * count)
+
+    def copy(self) -> "_Last":
+        return _Last(self.table.copy(), self.nows.copy(), self.bases.copy())
+
+    def put(self, at: int, view: Now | None) -> None:
+        """Replace what is known of one host."""
+        self.table.put(at, view)
+        self.nows[at] = _NAN if view is None else view.text
+        self.bases[at] = _NAN if view is None else view.base.text
 
 
 class Views:
@@ -50,12 +68,14 @@ class Views:
 
     def __init__(self) -> None:
         self._hosts: dict[str | None, Now] = {}
-        self._last = _Last([])
+        self._last = _Last.nothing(0)
         self._bases: dict[str, Base] = {}
         self._parts: dict[Hashable, Any] = {}
 
-    def look(self, hosts: Sequence[Any]) -> list[Now | None]:
-        """Return the facts of each host; None: unknown. Never raises.
+    def look(self, hosts: Sequence[Any]) -> Table:
+        """Return the facts of each host. Never raises.
+
+        The table is the next request's, too: whoever changes it copies it.
 
         Most of the time goes into waiting for memory, host by host; so this
         is several short loops, in which the processor can run ahead.
@@ -66,17 +86,18 @@ class Views:
             nows = [each.get(now.KEY) for each in stats]
             bases = [each.get(base.KEY) for each in stats]
         except AttributeError:
-            return [self._one(host) for host in hosts]
+            return Table.of(self._one(host) for host in hosts)
         last = self._guess(len(hosts))
         wrong = {
             *compress(range(len(hosts)), map(ne, nows, last.nows)),
             *compress(range(len(hosts)), map(ne, bases, last.bases)),
         }
-        found = last.views.copy()
-        for at in wrong:
-            found[at] = self._find(hosts[at], stats[at])
-        self._last = _Last(found) if wrong else last
-        return found
+        if wrong:
+            last = last.copy()
+            for at in wrong:
+                last.put(at, self._find(hosts[at], stats[at]))
+            self._last = last
+        return last.table
 
     def _one(self, host: Host) -> Now | None:
         try:
@@ -92,7 +113,7 @@ class Views:
         is seen at once.
         """
         last = self._last
-        return last if len(last.views) == count else _Last([None] * count)
+        return last if len(last.nows) == count else _Last.nothing(count)
 
     def _find(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
         view = self._hosts.get(host.uuid)

@@ -345,8 +345,9 @@ VGPU = VGPUCompatibilityFilter().judge(NEEDS, RULES)
 def _verdicts(stats: Any, views: Views) -> tuple[Verdict, Verdict]:
     host = builders.host_state("x")
     host.stats = stats
-    (view,) = views.look([host])
-    return CPU(view), VGPU(view)
+    table = views.look([host])
+    (cpu,), (vgpu,) = CPU(table), VGPU(table)
+    return cpu, vgpu
 
 
 @settings(max_examples=10_000, deadline=None)

@@ -120,10 +120,12 @@ def test_a_full_host_is_full() -> None:
         gpus=(builders.a_gpu(types=full),), link_mbps=10_000
     )
     judge = VGPUCompatibilityFilter().judge(NEEDS, RULES)
-    assert judge(builders.view(host)).code == "vgpu.full"
+    (found,) = judge(builders.table(host))
+    assert found.code == "vgpu.full"
 
 
 def test_a_prediction_that_is_not_there_refuses_nobody() -> None:
     judge = VGPUCompatibilityFilter().judge(builders.needs(), RULES)
     slow = builders.a_host(link_mbps=1)
-    assert judge(builders.view(slow)).code == "vgpu.ok"
+    (found,) = judge(builders.table(slow))
+    assert found.code == "vgpu.ok"

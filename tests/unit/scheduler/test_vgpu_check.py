@@ -23,7 +23,7 @@ def judge(
     facts: HostFacts, needs: ServerNeeds, rules: Rules = STRICT
 ) -> Verdict:
     view = builders.view(facts)
-    return vgpu_check.plan(view.base, needs, rules).check(view)
+    return vgpu_check.plan(view.base, needs, rules).check(view.totals)
 
 
 def between(
