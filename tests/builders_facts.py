@@ -117,7 +117,7 @@ def big_host(number: int = 0, types: int = 25, vgpus: int = 128) -> HostFacts:
             gpu=gpus[each % 16].address,
             type_id=f"nvidia-{each % types + 1}",
             framebuffer_used_bytes=chance.randrange(80 * 2**30),
-            stun_p90_ms=chance.uniform(100, 40_000),
+            stun_ms=chance.uniform(100, 40_000),
         )
         for each in range(vgpus)
     )

@@ -86,6 +86,14 @@ def encode(facts: HostFacts, base_text: str) -> str:
     return f"{body}.{_check(body)}"
 
 
+def digest_of_base(text: Any) -> str:
+    """Return the digest of the base that a string belongs to.
+
+    :raises Malformed: it is no string of ours
+    """
+    return _parts(text)[1]
+
+
 def decode(text: Any, base: Base) -> Now:
     """:raises Malformed: it is no string of ours, or of another base"""
     version, digest, out, into, link, counts, _ = _parts(text)

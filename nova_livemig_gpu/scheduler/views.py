@@ -2,9 +2,14 @@
 
 Nova builds its HostState objects and the strings in their stats anew for
 each request (nova/scheduler/host_manager.py, ``_get_host_states``), so what
-was decoded is kept by the compute node's UUID and used again while both
-strings are the same. Hosts with equal bases share one, and different bases
-share what is equal in them.
+was decoded is kept by the compute node's UUID.
+
+A host is known by its short string alone (:mod:`facts.now`): it names the
+long one (:mod:`facts.base`) by a digest of its content, and ends with a
+check of its own. While the short one is the same, so is the content of the
+long one, which is not looked at again. Where the short one has changed, a
+base is decoded only if none of that digest is known. So hosts with equal
+bases share one, and different bases share what is equal in them.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -40,27 +45,22 @@ _NAN = float("nan")
 class _Last:
     """What the last request has found, and from which strings."""
 
-    def __init__(
-        self, table: Table, nows: list[object], bases: list[object]
-    ) -> None:
+    def __init__(self, table: Table, nows: list[object]) -> None:
         self.table = table
         self.nows = nows
-        self.bases = bases
 
     @classmethod
     def nothing(cls, count: int) -> "_Last":
         """Return what fits no host."""
-        table = Table.of([None] * count)
-        return cls(table, [_NAN] * count, [_NAN] * count)
+        return cls(Table.of([None] * count), [_NAN] * count)
 
     def copy(self) -> "_Last":
-        return _Last(self.table.copy(), self.nows.copy(), self.bases.copy())
+        return _Last(self.table.copy(), self.nows.copy())
 
     def put(self, at: int, view: Now | None) -> None:
         """Replace what is known of one host."""
         self.table.put(at, view)
         self.nows[at] = _NAN if view is None else view.text
-        self.bases[at] = _NAN if view is None else view.base.text
 
 
 class Views:
@@ -84,14 +84,10 @@ class Views:
         try:
             stats = [host.stats for host in hosts]
             nows = [each.get(now.KEY) for each in stats]
-            bases = [each.get(base.KEY) for each in stats]
         except AttributeError:
             return Table.of(self._one(host) for host in hosts)
         last = self._guess(len(hosts))
-        wrong = {
-            *compress(range(len(hosts)), map(ne, nows, last.nows)),
-            *compress(range(len(hosts)), map(ne, bases, last.bases)),
-        }
+        wrong = list(compress(range(len(hosts)), map(ne, nows, last.nows)))
         if wrong:
             last = last.copy()
             for at in wrong:
@@ -117,18 +113,15 @@ class Views:
 
     def _find(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
         view = self._hosts.get(host.uuid)
-        if (
-            view is None
-            or stats.get(now.KEY) != view.text
-            or stats.get(base.KEY) != view.base.text
-        ):
+        if view is None or stats.get(now.KEY) != view.text:
             return self._decode(host, stats)
         return view
 
     def _decode(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
         try:
-            found = self._base(stats.get(base.KEY))
-            view = now.decode(stats.get(now.KEY), found)
+            text = stats.get(now.KEY)
+            digest = now.digest_of_base(text)
+            view = now.decode(text, self._base(digest, stats))
             view.load = self._shared(view.load)
             view.totals = self._shared(view.totals)
         except Malformed:
@@ -141,15 +134,15 @@ class Views:
         self._hosts[host.uuid] = view
         return view
 
-    def _base(self, text: Any) -> Base:
-        found = self._bases.get(text) if isinstance(text, str) else None
+    def _base(self, digest: str, stats: Mapping[str, Any]) -> Base:
+        found = self._bases.get(digest)
         if found is None:
-            found = base.decode(text)
+            found = base.decode(stats.get(base.KEY))
             self._share(found)
             if len(self._bases) >= _MOST_BASES:
                 self._bases.clear()
                 self._parts.clear()
-            self._bases[found.text] = found
+            self._bases[found.digest] = found
         return found
 
     def _share(self, found: Base) -> None:

@@ -54,10 +54,34 @@ def test_a_host_that_becomes_garbage_is_unknown() -> None:
     known = views.Views()
     host = builders.host_state("h", builders.a_host())
     assert known.look([host]).bases[0] is not None
-    host.stats[base.KEY] = host.stats[base.KEY][:-1]
+    host.stats[now.KEY] = host.stats[now.KEY][:-1]
     assert known.look([host]).bases == [None]
     assert known.look([host]).totals == [b""]
     assert known.look([host]).loads == [None]
+
+
+def test_a_base_is_known_by_its_digest() -> None:
+    """What stands in the long string changes nothing: the short one names
+    the content. Who does not know it yet needs the long one, unharmed."""
+    known = views.Views()
+    host = builders.host_state("h", builders.a_host())
+    (before,) = known.look([host]).bases
+    host.stats[base.KEY] = host.stats[base.KEY][:-1]
+    (after,) = known.look([host]).bases
+    assert after is before is not None
+    assert views.Views().look([host]).bases == [None]
+
+
+def test_a_base_of_another_digest_is_not_taken() -> None:
+    host = builders.host_state("h", builders.a_host())
+    other = builders.host_state("o", builders.a_host(kernel="7.0"))
+    host.stats[base.KEY] = other.stats[base.KEY]
+    known = views.Views()
+    assert known.look([host]).bases == [None]
+    # Nor when it has been read before, for another host or for this one.
+    (found,) = known.look([other]).bases
+    assert found is not None
+    assert known.look([host]).bases == [None]
 
 
 def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,7 @@ def test_stuns_are_predicted_with_all_facts():
     def stun_of(server, vgpus, facts):
         assert facts.link_mbps == 25_000 and facts.gpus
         assert [each.server for each in vgpus] == [server]
-        return Stun(p50_ms=100, p90_ms=150)
+        return Stun(p50_ms=100, p90_ms=150, learnt_from=5)
 
     (vgpu,) = World(stun_of).reader.read(SETTINGS).active
-    assert vgpu.stun_p90_ms == 150
+    assert vgpu.stun_ms == 150
