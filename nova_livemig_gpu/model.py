@@ -414,12 +414,15 @@ class VgpuType:
     :ivar name: as NVML or sysfs tells it, "NVIDIA A40-8Q"
     :ivar framebuffer_mib: framebuffer of one vGPU
     :ivar creatable: how many more can be created now
+    :ivar or_more: ``creatable`` are certain, and whether more than these can
+        be created is unknown
     """
 
     type_id: str
     name: str
     framebuffer_mib: int | None = None
     creatable: int | None = None
+    or_more: bool = False
 
 
 @dataclass(frozen=True)

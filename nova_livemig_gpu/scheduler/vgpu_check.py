@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts.base import Base
-from nova_livemig_gpu.facts.now import UNKNOWN
+from nova_livemig_gpu.facts.now import CERTAIN, OR_MORE
 from nova_livemig_gpu.scheduler import gpu_check
 from nova_livemig_gpu.scheduler.needs import ServerNeeds, VgpuNeeds
 from nova_livemig_gpu.scheduler.verdict import (
@@ -47,11 +47,10 @@ class Place:
         known, doubt, unknown = 0, None, False
         for slot in self.slots:
             total = totals[slot.index]
-            if total == UNKNOWN:
-                unknown = True
-                continue
-            if total:
-                known += total
+            unknown = unknown or bool(total & OR_MORE)
+            certain = total & CERTAIN
+            if certain:
+                known += certain
                 doubt = doubt or slot.doubt
             if known >= self.need.count:
                 return doubt or VGPU_FITS
@@ -60,7 +59,9 @@ class Place:
     def _full(self, known: int, unknown: bool) -> Verdict:
         need = self.need
         code = "vgpu.capacity_unknown" if unknown else "vgpu.full"
-        room = "an unknown number" if unknown else str(known)
+        room = str(known)
+        if unknown:
+            room = f"{known} or more" if known else "an unknown number"
         return Verdict(
             code,
             None if unknown else False,
@@ -73,8 +74,9 @@ class Plan:
     """What the bases of hosts say of a server's vGPUs.
 
     :ivar verdict: of all hosts with this base; None: it depends on the room
-    :ivar only: index into ``Now.totals`` that decides alone where it is not
-        0, in the usual case of one vGPU and one model; -1: ask ``check``
+    :ivar only: index into ``Now.totals`` that decides alone where at least
+        one is certain, in the usual case of one vGPU and one model; -1: ask
+        ``check``
     """
 
     __slots__ = ("_told", "only", "places", "rules", "verdict")

@@ -6,7 +6,7 @@
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts.base import Base
-from nova_livemig_gpu.facts.now import UNKNOWN, Load
+from nova_livemig_gpu.facts.now import CERTAIN, Load
 from nova_livemig_gpu.scheduler import stun_check, vgpu_check
 from nova_livemig_gpu.scheduler.facts_filter import FactsFilter, Judge
 from nova_livemig_gpu.scheduler.needs import ServerNeeds, StunNeeds
@@ -38,7 +38,7 @@ class VGPUCompatibilityFilter(FactsFilter):
             ):
                 plan = plans[base]
                 only = plan.only
-                if only >= 0 and 0 < totals[only] < UNKNOWN:
+                if only >= 0 and totals[only] & CERTAIN:
                     # The usual case, without a call.
                     verdicts.append(stun or VGPU_FITS)
                 else:

@@ -1,6 +1,7 @@
 """Facts through the stats strings and back; nothing else comes through."""
 
 import json
+import zlib
 from dataclasses import fields, replace
 from typing import Any
 
@@ -361,3 +362,37 @@ def test_no_string_makes_a_host_compatible(stats: dict[str, Any]) -> None:
     same = stats.get(now.KEY) == GOOD[now.KEY]
     told = [True, True] if same else [None, None]
     assert [each.ok for each in _verdicts(stats, WARM)] == told
+
+
+@pytest.mark.parametrize(
+    ("count", "read"), [(1, (1, True)), (7, (1, True)), (0, (None, False))]
+)
+def test_a_least_number(count: int, read: Any) -> None:
+    """Of more than one no more is told than that: less is promised."""
+    kind = builders.a_type(creatable=count, or_more=True)
+    facts = builders.a_host(gpus=(builders.a_gpu(types=(kind,)),))
+    found = codec.decode(codec.encode(facts))
+    assert found is not None and found.gpus is not None
+    told = found.gpus[0].types[0]
+    assert (told.creatable, told.or_more) == read
+
+
+def _as_version_1(text: str) -> str:
+    body = "1" + text[1:].rpartition(".")[0]
+    return f"{body}.{zlib.crc32(body.encode()):08x}"
+
+
+def test_version_1_of_the_short_string_is_read() -> None:
+    stats = dict(GOOD)
+    stats[now.KEY] = _as_version_1(stats[now.KEY])
+    assert codec.decode(stats) == codec.decode(GOOD) is not None
+    assert [each.ok for each in _verdicts(stats, Views())] == [True, True]
+
+
+def test_version_1_knows_no_least_number() -> None:
+    kind = builders.a_type(creatable=1, or_more=True)
+    facts = builders.a_host(gpus=(builders.a_gpu(types=(kind,)),))
+    stats = codec.encode(facts)
+    assert codec.decode(stats) is not None
+    stats[now.KEY] = _as_version_1(stats[now.KEY])
+    assert codec.decode(stats) is None
