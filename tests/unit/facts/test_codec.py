@@ -159,7 +159,7 @@ def test_nova_can_store_them() -> None:
     [
         (HostFacts, 15),
         (GpuDevice, 16),
-        (VgpuType, 4),
+        (VgpuType, 5),
         (ActiveVgpu, 6),
         (CpuFacts, 6),
     ],
