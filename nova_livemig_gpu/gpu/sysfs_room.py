@@ -31,8 +31,9 @@ def merged(views: Iterable[VgpuType]) -> list[VgpuType]:
 def _both(one: VgpuType, other: VgpuType) -> VgpuType:
     """The one with more room has the name: of a type in use the kernel may
     tell no more than a number."""
+    if one.creatable == 0:
+        return other
+    if other.creatable == 0:
+        return one
     best = max(one, other, key=lambda each: each.creatable or 0)
-    if one.creatable == 0 or other.creatable == 0:
-        # max() has the first of equals: unknown beats none.
-        return other if one.creatable == 0 else one
     return replace(best, or_more=best.creatable is not None)
