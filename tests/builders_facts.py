@@ -22,6 +22,7 @@ from nova_livemig_gpu.scheduler.needs import (
     ServerNeeds,
     VgpuNeeds,
 )
+from nova_livemig_gpu.scheduler.table import Table
 
 SERVER = "5f5f1f0e-3ec2-4a3e-8a0a-6f0f3a1c9d11"
 FEATURES = frozenset({"aes", "avx", "avx2", "avx512f", "sse4.2"})
@@ -116,7 +117,7 @@ def big_host(number: int = 0, types: int = 25, vgpus: int = 128) -> HostFacts:
             gpu=gpus[each % 16].address,
             type_id=f"nvidia-{each % types + 1}",
             framebuffer_used_bytes=chance.randrange(80 * 2**30),
-            stun_p90_ms=chance.uniform(100, 40_000),
+            stun_ms=chance.uniform(100, 40_000),
         )
         for each in range(vgpus)
     )
@@ -159,6 +160,11 @@ def view(facts: HostFacts) -> Now:
     """Return what the scheduler sees of a host."""
     stats = codec.encode(facts)
     return now.decode(stats[now.KEY], base.decode(stats[base.KEY]))
+
+
+def table(*facts: HostFacts) -> Table:
+    """Return what the scheduler sees of hosts."""
+    return Table.of(map(view, facts))
 
 
 def host_state(name: str, facts: HostFacts | None = None, **stats: str) -> Any:

@@ -79,7 +79,9 @@ Kernels do not tell it for every mediated device.
         "warn",
         "how many vGPUs of the server's type it can still create",
         """
-Placement counts vGPUs, too.
+What is certain needs no option. The kernel tells only, of free virtual
+functions, that one more vGPU fits; beyond that one it is unknown. Placement
+counts vGPUs, too.
 """,
     ),
     cfg.StrOpt(

@@ -194,6 +194,12 @@ nothing can be predicted, nothing is refused; a migration that then turns
 out not to fit into its budget is dealt with as ``on_timeout`` says, or goes
 beyond it with ``warn`` and ``allow``.
 
+Of a GPU that was migrated fewer than 5 times from this host the median of
+the prediction counts, later the value that is exceeded once in ten times:
+until then that is so wide that ``refuse`` would refuse nearly everything. The
+scheduler's VGPUCompatibilityFilter, which leaves out hosts with a link that
+is too slow, goes by the same figure and the same setting.
+
 Related options:
 
 * ``max_downtime_ms``, ``on_timeout``

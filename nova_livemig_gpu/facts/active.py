@@ -65,7 +65,7 @@ def _row(vgpu: ActiveVgpu) -> list[Any]:
         vgpu.type_id,
         steps,
         vgpu.guest_driver,
-        _stun_step(vgpu.stun_p90_ms),
+        _stun_step(vgpu.stun_ms),
     ]
 
 
@@ -78,7 +78,7 @@ def _vgpu(row: list[Any]) -> ActiveVgpu:
         type_id=checked.text(type_id),
         framebuffer_used_bytes=None if used is None else used * STEP_BYTES,
         guest_driver=checked.text_or_none(guest_driver),
-        stun_p90_ms=_stun_ms(stun[0]) if stun else None,
+        stun_ms=_stun_ms(stun[0]) if stun else None,
     )
 
 

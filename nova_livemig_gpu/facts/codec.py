@@ -90,10 +90,10 @@ def _gpus(found: base.Base, changing: now.Now) -> tuple[GpuDevice, ...] | None:
 
 
 def _gpu(
-    model: GpuDevice, address: str, counts: tuple[int | None, ...]
+    model: GpuDevice, address: str, counts: tuple[now.Count, ...]
 ) -> GpuDevice:
     types = tuple(
-        replace(each, creatable=count)
+        replace(each, creatable=count.creatable, or_more=count.or_more)
         for each, count in zip(model.types, counts, strict=True)
     )
     return replace(model, address=address, types=types)

@@ -2,14 +2,15 @@
 
 Under the key ``livemig_gpu_now``::
 
-    1.<digest>.<out>.<in>.<link>.<counts>.<check>
+    2.<digest>.<out>.<in>.<link>.<counts>.<check>
 
 ``digest`` names the base (see :mod:`.base`) that it belongs to; ``out`` and
 ``in`` count the live migrations that run, ``link`` is in Mbit/s, "-" where
 unknown (a link of 0 would be none). ``counts`` has one character for each
 type of each GPU, in the order of the base: how many more vGPUs can be
-created, 0-9 a-z A-Y, "Z" for 61 and more, "-" where unknown. ``check`` is
-the CRC-32 of all before it.
+created, 0-9 a-z A-Y, "Z" for 61 and more, "+" for one at least and perhaps
+more, "-" where unknown. ``check`` is the CRC-32 of all before it. Version 1
+has no "+".
 """
 
 import zlib
@@ -17,17 +18,24 @@ from typing import Any, NamedTuple
 
 from nova_livemig_gpu.facts.base import Base, sorted_gpus
 from nova_livemig_gpu.facts.envelope import Malformed, digest_of
-from nova_livemig_gpu.model import HostFacts
+from nova_livemig_gpu.model import HostFacts, VgpuType
 
 KEY = "livemig_gpu_now"
-VERSION = "1"
+VERSION = "2"
 
-#: In ``totals``: nobody knows. 254: that many and more.
-UNKNOWN = 255
-_MOST = 254
+#: In ``totals``: what is certain; 127: that many and more.
+CERTAIN = 0x7F
+#: In ``totals``: whether there are more than these is unknown.
+OR_MORE = 0x80
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_AT_LEAST_ONE, _UNKNOWN = "+", "-"
+#: What can stand for a count, by version.
+_COUNTS = {
+    "1": frozenset(_DIGITS + _UNKNOWN),
+    "2": frozenset(_DIGITS + _UNKNOWN + _AT_LEAST_ONE),
+}
 _MOST_TEXT = 16_384
 _MOST_DIGITS = 12
 
@@ -52,7 +60,8 @@ class Now:
     :ivar base: what it belongs to
     :ivar load: migrations out and in, link in Mbit/s
     :ivar totals: for each type of each model of the base, how many more can
-        be created on all GPUs of that model; ``UNKNOWN``: not known for one
+        be created on all GPUs of that model: ``CERTAIN`` bits and
+        ``OR_MORE``
     """
 
     __slots__ = ("base", "load", "text", "totals")
@@ -69,9 +78,7 @@ class Now:
 def encode(facts: HostFacts, base_text: str) -> str:
     """Return the string of a host, for the string of its base."""
     counts = "".join(
-        _digit(each.creatable)
-        for gpu in sorted_gpus(facts)
-        for each in gpu.types
+        _digit(each) for gpu in sorted_gpus(facts) for each in gpu.types
     )
     body = ".".join(
         (
@@ -86,11 +93,21 @@ def encode(facts: HostFacts, base_text: str) -> str:
     return f"{body}.{_check(body)}"
 
 
+def digest_of_base(text: Any) -> str:
+    """Return the digest of the base that a string belongs to.
+
+    :raises Malformed: it is no string of ours
+    """
+    return _parts(text)[1]
+
+
 def decode(text: Any, base: Base) -> Now:
     """:raises Malformed: it is no string of ours, or of another base"""
     version, digest, out, into, link, counts, _ = _parts(text)
-    if version != VERSION or digest != base.digest:
+    if version not in _COUNTS or digest != base.digest:
         raise Malformed("unknown version, or of another base")
+    if not _COUNTS[version].issuperset(counts):
+        raise Malformed("not a count")
     return Now(
         text,
         base,
@@ -99,14 +116,21 @@ def decode(text: Any, base: Base) -> Now:
     )
 
 
-def counts(now: Now) -> tuple[tuple[int | None, ...], ...]:
+class Count(NamedTuple):
+    """How many of a type can be created, see :class:`VgpuType`."""
+
+    creatable: int | None
+    or_more: bool = False
+
+
+def counts(now: Now) -> tuple[tuple[Count, ...], ...]:
     """Return for each GPU how many of each type can be created."""
     text = _parts(now.text)[5]
     found = []
     at = 0
     for index in now.base.model_of:
         end = at + len(now.base.models[index].types)
-        found.append(tuple(_VALUES.get(digit) for digit in text[at:end]))
+        found.append(tuple(map(_count, text[at:end])))
         at = end
     return tuple(found)
 
@@ -126,10 +150,19 @@ def _check(body: str) -> str:
     return f"{zlib.crc32(body.encode('utf-8', 'replace')):08x}"
 
 
-def _digit(count: int | None) -> str:
-    if count is None or count < 0:
-        return "-"
+def _digit(each: VgpuType) -> str:
+    count = each.creatable
+    if count is None or count < 0 or (each.or_more and not count):
+        return _UNKNOWN
+    if each.or_more:
+        return _AT_LEAST_ONE
     return _DIGITS[min(count, len(_DIGITS) - 1)]
+
+
+def _count(digit: str) -> Count:
+    if digit == _AT_LEAST_ONE:
+        return Count(1, or_more=True)
+    return Count(_VALUES.get(digit))
 
 
 def _number_text(value: int | None) -> str:
@@ -153,14 +186,12 @@ def _totals(counts: str, base: Base) -> bytes:
     for index in base.model_of:
         start = base.starts[index]
         for slot in range(start, start + len(base.models[index].types)):
-            totals[slot] = _added(totals[slot], counts[at])
+            totals[slot] = _added(totals[slot], _count(counts[at]))
             at += 1
     return bytes(totals)
 
 
-def _added(total: int, digit: str) -> int:
-    if digit == "-" or total == UNKNOWN:
-        return UNKNOWN
-    if digit not in _VALUES:
-        raise Malformed("not a count")
-    return min(total + _VALUES[digit], _MOST)
+def _added(total: int, count: Count) -> int:
+    certain = min((total & CERTAIN) + (count.creatable or 0), CERTAIN)
+    beyond = count.or_more or count.creatable is None
+    return certain | (total & OR_MORE) | (OR_MORE if beyond else 0)

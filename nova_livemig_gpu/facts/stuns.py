@@ -33,14 +33,14 @@ def add(facts: HostFacts, stun_of: StunOf | None) -> HostFacts:
     for each in facts.active:
         of_server[each.server].append(each)
     stuns = {
-        server: _p90_ms(server, vgpus, facts, stun_of)
+        server: _held_ms(server, vgpus, facts, stun_of)
         for server, vgpus in of_server.items()
     }
-    active = (replace(v, stun_p90_ms=stuns[v.server]) for v in facts.active)
+    active = (replace(v, stun_ms=stuns[v.server]) for v in facts.active)
     return replace(facts, active=tuple(active))
 
 
-def _p90_ms(
+def _held_ms(
     server: str,
     vgpus: Sequence[ActiveVgpu],
     facts: HostFacts,
@@ -51,4 +51,4 @@ def _p90_ms(
     except Exception:
         LOG.exception("The stun of server %s cannot be predicted", server)
         return None
-    return None if stun is None else stun.p90_ms
+    return None if stun is None else stun.held_ms

@@ -1,7 +1,8 @@
 """Reads the vGPU types and the vGPUs of a GPU from NVML."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nova_livemig_gpu.gpu import nvml_metadata
@@ -36,18 +37,30 @@ class VgpuReader:
         creatable = ask("creatable types", calls.creatable_types, handle)
         in_use_mib = self._in_use_mib(handle)
         return tuple(
-            VgpuType(
-                type_id=_type_id(number, kind),
-                name=self._type(number)[0],
-                framebuffer_mib=self._type(number)[1],
-                creatable=None
-                if creatable is None
-                else self._room(handle, number, in_use_mib)
-                if number in creatable
-                else 0,
+            self._with_room(
+                VgpuType(_type_id(number, kind), *self._type(number)),
+                handle,
+                number,
+                creatable,
+                in_use_mib,
             )
             for number in sorted(supported)
         )
+
+    def _with_room(
+        self,
+        empty: VgpuType,
+        handle: Any,
+        number: int,
+        creatable: Sequence[int] | None,
+        in_use_mib: int,
+    ) -> VgpuType:
+        if creatable is None:
+            return empty
+        if number not in creatable:
+            return replace(empty, creatable=0)
+        room = self._room(handle, number, in_use_mib)
+        return replace(empty, creatable=room or 1, or_more=room is None)
 
     def active(
         self, handle: Any, address: str, kind: VgpuKind
@@ -154,8 +167,9 @@ class VgpuReader:
                 total += self._type(number)[1] or 0
         return total
 
-    def _room(self, handle: Any, number: int, in_use_mib: int) -> int:
-        """How many more of a creatable type there is room for.
+    def _room(self, handle: Any, number: int, in_use_mib: int) -> int | None:
+        """How many more of a creatable type there is room for; None: one at
+        least.
 
         NVML tells that there is room for one, and how many an empty GPU
         takes; what the vGPUs in use have taken is counted in framebuffer.
@@ -168,7 +182,7 @@ class VgpuReader:
         )
         size_mib = self._type(number)[1]
         if most is None or not size_mib:
-            return 1
+            return None
         return max(1, (most * size_mib - in_use_mib) // size_mib)
 
 

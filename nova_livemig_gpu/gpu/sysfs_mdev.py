@@ -10,6 +10,7 @@ from nova_livemig_gpu.gpu.sysfs_files import (
     physical,
     text,
 )
+from nova_livemig_gpu.gpu.sysfs_room import merged
 from nova_livemig_gpu.model import VgpuType
 
 _BUS = "class/mdev_bus"
@@ -35,12 +36,11 @@ def parents(root: Path) -> dict[str, list[str]]:
 
 def types(root: Path, functions: Iterable[str]) -> list[VgpuType]:
     """Return the types of the devices that these functions can make."""
-    found: dict[str, VgpuType] = {}
-    for function in functions:
-        for each in _types(root / _BUS / function):
-            before = found.get(each.type_id)
-            found[each.type_id] = _larger(before, each) if before else each
-    return list(found.values())
+    return merged(
+        each
+        for function in functions
+        for each in _types(root / _BUS / function)
+    )
 
 
 def devices(root: Path, functions: Iterable[str]) -> list[str]:
@@ -73,14 +73,3 @@ def _framebuffer_mib(description: str | None) -> int | None:
         if match is not None:
             return int(match[1])
     return None
-
-
-def _larger(one: VgpuType, other: VgpuType) -> VgpuType:
-    """Of two virtual functions' views of a type the one with more free.
-
-    Not the sum: each function says 1 as long as the physical GPU has room
-    for one more, so that the sum would promise too much.
-    """
-    if (other.creatable or 0) > (one.creatable or 0):
-        return other
-    return one

@@ -18,6 +18,7 @@ from nova_livemig_gpu.gpu.sysfs_files import (
     to_number,
 )
 from nova_livemig_gpu.gpu.sysfs_migration import is_variant
+from nova_livemig_gpu.gpu.sysfs_room import merged
 from nova_livemig_gpu.model import VgpuType
 
 _PCI = "bus/pci/devices"
@@ -42,16 +43,14 @@ def types(root: Path, functions: Iterable[str]) -> list[VgpuType]:
     """Return what these virtual functions can become, or are.
 
     A free function offers a type as long as the GPU has room for one more
-    of it, so that "one more" is all that is sure. A type of which nothing
-    is left is only known by the number of those in use.
+    of it. A type of which nothing is left is only known by the number of
+    those in use.
     """
-    found: dict[str, VgpuType] = {}
-    for function in functions:
-        for each in _types(root / _PCI / function):
-            before = found.get(each.type_id)
-            if before is None or not before.creatable:
-                found[each.type_id] = each
-    return list(found.values())
+    return merged(
+        each
+        for function in functions
+        for each in _types(root / _PCI / function)
+    )
 
 
 def devices(root: Path, functions: Iterable[str]) -> list[str]:

@@ -2,9 +2,13 @@
 
 For a server with a VFIO device, L_max from ``policies.limit``:
 
-    its state is predicted to need longer than L_max (median)    -> over
+    its state is predicted to need longer than L_max             -> over
     the forecast says that its memory does not converge, or that
     its pause is longer than max_downtime_ms (median)            -> over
+
+Of the state's need counts what the scheduler's filter holds against the
+budget, too: ``model.Stun.held_ms``, the median of a GPU that is new here, P90
+once it is known.
 
 ``over_budget`` says what comes of it. What is not predicted is not over: the
 law itself deals with it then. Other servers are never over, since post-copy,
@@ -57,9 +61,9 @@ def judge(budget: Budget, around: Surroundings) -> Verdict:
 def _over(budget: Budget, around: Surroundings) -> str | None:
     room_ms = limit_max_ms(budget, around)
     stun, forecast = around.stun, around.forecast
-    if stun is not None and stun.p50_ms > room_ms:
+    if stun is not None and stun.held_ms > room_ms:
         return (
-            f"its device state is expected to need {stun.p50_ms:.0f} ms"
+            f"its device state is expected to need {stun.held_ms:.0f} ms"
             f"{_of(stun.framebuffer_bytes)}, max_downtime_ms "
             f"{budget.max_downtime_ms} leaves {room_ms} for it"
         )

@@ -111,11 +111,18 @@ class Spread:
     p95_s: float
 
     def stun(
-        self, framebuffer_bytes: int | None = None, basis: str | None = None
+        self,
+        framebuffer_bytes: int | None = None,
+        basis: str | None = None,
+        learnt_from: int = 0,
     ) -> Stun:
         """Return what is handed on of it."""
         return Stun(
-            self.p50_s * 1e3, self.p90_s * 1e3, framebuffer_bytes, basis
+            self.p50_s * 1e3,
+            self.p90_s * 1e3,
+            framebuffer_bytes,
+            basis,
+            learnt_from,
         )
 
 
@@ -130,7 +137,18 @@ def stun(vgpus: Sequence[VgpuUse], seen: Iterable[StunSeen]) -> Stun | None:
     known = [size for size in sizes if size is not None]
     if not vgpus or len(known) < len(sizes):
         return None
-    return spread(vgpus, seen).stun(sum(known), basis(vgpus))
+    past = tuple(seen)
+    found = spread(vgpus, past)
+    return found.stun(sum(known), basis(vgpus), _learnt_from(vgpus, past))
+
+
+def _learnt_from(vgpus: Sequence[VgpuUse], past: Sequence[StunSeen]) -> int:
+    """Of the GPU that was migrated least. What is published of a GPU does
+    not count: it was another's link and guest."""
+    return min(
+        sum(one.key.gpu == gpu for one in past)
+        for gpu in {vgpu.key.gpu for vgpu in vgpus}
+    )
 
 
 def spread(vgpus: Sequence[VgpuUse], seen: Iterable[StunSeen]) -> Spread:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from nova.scheduler import utils, weights
@@ -30,19 +31,25 @@ class MigrationCostWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._multiplier = options.cost_multiplier()
-        self._overrides = _Overrides()
+        # Requests share a weigher, and run side by side: so both of these
+        # are only ever set, never cleared.
+        self._asked = False
+        self._overridden = False
 
     def weight_multiplier(self, host_state: Any) -> float:
         """Override of nova.weights.BaseWeigher: from the host's aggregates,
-        else from the option."""
-        overrides = self._overrides
-        for aggregate in host_state.aggregates:
-            if overrides[aggregate]:
-                found: float = utils.get_weight_multiplier(
-                    host_state, OPTION, self._multiplier
-                )
-                return found
-        return self._multiplier
+        else from the option.
+
+        Aggregates are only looked at where :meth:`_ask` has found that one
+        has a value: Nova comes here for each host, and a host's aggregates
+        are far away in memory.
+        """
+        if self._asked and not self._overridden:
+            return self._multiplier
+        found: float = utils.get_weight_multiplier(
+            host_state, OPTION, self._multiplier
+        )
+        return found
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> float:
         return self._weights([host_state], weight_properties)[0]
@@ -54,7 +61,6 @@ class MigrationCostWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
         try:
             # Nova asks for the multiplier of each host next.
             self._multiplier = options.cost_multiplier()
-            self._overrides = _Overrides()
             hosts = [weighed.obj for weighed in weighed_obj_list]
             return self._weights(hosts, weight_properties)
         except Exception as exc:
@@ -65,30 +71,37 @@ class MigrationCostWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
         request = requests.find(spec)
         if request is None or request.needs is None:
             return [0.0] * len(hosts)
-        views = request.views(hosts)
-        costs = _Costs(request.needs)
-        found = [None if view is None else costs[view.load] for view in views]
-        dearest = max(costs.values(), default=0.0)
-        return [-dearest if each is None else -each for each in found]
+        self._ask(hosts)
+        loads = request.table(hosts).loads
+        of_load = _Weights(request.needs)
+        found = list(map(of_load.__getitem__, loads))
+        if None not in of_load:
+            return found
+        lowest = min(of_load.values())
+        return [
+            lowest if load is None else weight
+            for load, weight in zip(loads, found, strict=True)
+        ]
+
+    def _ask(self, hosts: list[Any]) -> None:
+        """Ask whether an aggregate has a multiplier of its own. Once one
+        has, each host's are looked at for good."""
+        if not self._overridden:
+            listed = [host.aggregates for host in hosts]
+            aggregates = set(chain.from_iterable(listed))
+            if any(OPTION in each.metadata for each in aggregates):
+                self._overridden = True
+        self._asked = True
 
 
-class _Overrides(dict[Any, bool]):
-    """Whether an aggregate has a multiplier of its own, asked once a
-    request: hosts share aggregates, and reading a versioned object is slow.
-    """
-
-    def __missing__(self, aggregate: Any) -> bool:
-        found = self[aggregate] = OPTION in aggregate.metadata
-        return found
-
-
-class _Costs(dict[Load, float]):
-    """Works the cost of a load out once."""
+class _Weights(dict[Load | None, float]):
+    """Works the weight of a load out once: minus its cost."""
 
     def __init__(self, needs: ServerNeeds) -> None:
         super().__init__()
         self._needs = needs
 
-    def __missing__(self, load: Load) -> float:
-        found = self[load] = cost(load, self._needs)
+    def __missing__(self, load: Load | None) -> float:
+        found = 0.0 if load is None else -cost(load, self._needs)
+        self[load] = found
         return found

@@ -6,10 +6,10 @@
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts.base import Base
-from nova_livemig_gpu.facts.now import Now
 from nova_livemig_gpu.scheduler import cpu_check
 from nova_livemig_gpu.scheduler.facts_filter import FactsFilter, Judge
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
+from nova_livemig_gpu.scheduler.table import Table
 from nova_livemig_gpu.scheduler.verdict import Verdict
 
 
@@ -18,16 +18,22 @@ class CPUCompatibilityFilter(FactsFilter):
     CPU has. See :mod:`.cpu_check`."""
 
     def judge(self, needs: ServerNeeds, rules: Rules) -> Judge:
-        unknown = cpu_check.check(None, needs)
-        verdicts: dict[Base, Verdict] = {}
+        of_base = _OfBase(needs)
 
-        def judge(view: Now | None) -> Verdict:
-            if view is None:
-                return unknown
-            base = view.base
-            verdict = verdicts.get(base)
-            if verdict is None:
-                verdict = verdicts[base] = cpu_check.check(base.facts, needs)
-            return verdict
+        def judge(hosts: Table) -> list[Verdict]:
+            return list(map(of_base.__getitem__, hosts.bases))
 
         return judge
+
+
+class _OfBase(dict[Base | None, Verdict]):
+    """The verdict on all hosts with a base, found once."""
+
+    def __init__(self, needs: ServerNeeds) -> None:
+        super().__init__()
+        self._needs = needs
+
+    def __missing__(self, base: Base | None) -> Verdict:
+        facts = None if base is None else base.facts
+        found = self[base] = cpu_check.check(facts, self._needs)
+        return found

@@ -55,12 +55,14 @@ def explain(context: Any, server_uuid: str) -> list[Row]:
             if node.host != found.host
         ]
     nodes.sort(key=lambda node: (node.host, node.hypervisor_hostname))
-    views = Views().look(nodes)
-    judges = [(each.__name__, each().judge(needs, rules)) for each in _FILTERS]
+    table = Views().look(nodes)
+    told = [
+        (each.__name__, each().judge(needs, rules)(table)) for each in _FILTERS
+    ]
     return [
-        _row(node.host, name, judge(view), rules)
-        for node, view in zip(nodes, views, strict=True)
-        for name, judge in judges
+        _row(node.host, name, verdicts[at], rules)
+        for at, node in enumerate(nodes)
+        for name, verdicts in told
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.model import GpuDevice, VgpuType
+from nova_livemig_gpu.scheduler import gpu_modes
 from nova_livemig_gpu.scheduler.needs import VgpuNeeds
 from nova_livemig_gpu.scheduler.verdict import Verdict
 
@@ -176,82 +177,15 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(each[:9]) for each in re.findall(r"[0-9]+", version))
 
 
-def _mode(
-    code: str,
-    what: str,
-    here: bool | str | None,
-    wanted: bool | str | None,
-    name: str,
-) -> Verdict | None:
-    """Compare a mode; unknown at both ends is equal, see the option."""
-    if here == wanted:
-        return None
-    sentence = (
-        f"{what} of {name} is {_word(here)}, the server's vGPU needs "
-        f"{_word(wanted)}"
-    )
-    if here is None or wanted is None:
-        return Verdict(f"{code}_unknown", None, sentence)
-    return Verdict(code, False, sentence)
-
-
-def _word(value: bool | str | None) -> str:
-    if value is None:
-        return "unknown"
-    return value if isinstance(value, str) else ("on" if value else "off")
-
-
-def _ecc(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
-    return _mode("vgpu.ecc", "ECC", there.ecc, need.gpu.ecc, there.name)
-
-
-def _mig(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
-    return _mode("vgpu.mig", "MIG", there.mig, need.gpu.mig, there.name)
-
-
-def _vgpu_mode(
-    there: GpuDevice, need: VgpuNeeds, rules: Rules
-) -> Verdict | None:
-    return _mode(
-        "vgpu.mode",
-        "host vGPU mode",
-        there.vgpu_mode,
-        need.gpu.vgpu_mode,
-        there.name,
-    )
-
-
-def _migratable(
-    there: GpuDevice, need: VgpuNeeds, rules: Rules
-) -> Verdict | None:
-    ends = (("its own", there), ("the server's", need.gpu))
-    for which, gpu in ends:
-        if gpu.migratable is False:
-            return Verdict(
-                "vgpu.not_migratable",
-                False,
-                f"the driver of {which} {gpu.name} cannot migrate vGPUs",
-            )
-    for which, gpu in ends:
-        if gpu.migratable is None and gpu.streaming is not True:
-            return Verdict(
-                "vgpu.migratable_unknown",
-                None,
-                f"it is unknown whether the driver of {which} {gpu.name} "
-                "can migrate vGPUs",
-            )
-    return None
-
-
 CHECKS: tuple[Check, ...] = (
     _kind,
     _type,
     _board,
     _driver,
-    _ecc,
-    _mig,
-    _vgpu_mode,
-    _migratable,
+    gpu_modes.ecc,
+    gpu_modes.mig,
+    gpu_modes.vgpu_mode,
+    gpu_modes.migratable,
 )
 _ORDER = (
     "vgpu.kind",

@@ -42,14 +42,15 @@ class VgpuNeeds:
 class StunNeeds:
     """How long the server may be stopped, and will be by its vGPUs.
 
-    :ivar p90_ms: predicted on its host, for the host's link
+    :ivar stun_ms: predicted on its host, for the host's link, see
+        ``model.Stun.held_ms``
     :ivar max_downtime_ms: its budget
     :ivar link_mbps: of its host; None: unknown
     :ivar over_budget: "refuse", "warn" or "allow": what is done where the
         first is more than the second
     """
 
-    p90_ms: float
+    stun_ms: float
     max_downtime_ms: int
     link_mbps: int | None = None
     over_budget: str = "warn"

@@ -21,10 +21,10 @@ from nova.compute import task_states
 from oslo_log import log as logging
 
 from nova_livemig_gpu.conf.scheduler import Rules
-from nova_livemig_gpu.facts.now import Now
 from nova_livemig_gpu.scheduler import options, server
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.scheduler.once import once
+from nova_livemig_gpu.scheduler.table import Table
 from nova_livemig_gpu.scheduler.verdict import Verdict
 from nova_livemig_gpu.scheduler.views import Views
 
@@ -59,25 +59,26 @@ class Request:
         self.needs = needs
         self.refused: dict[str, list[tuple[str, Verdict]]] = defaultdict(list)
         self._hosts: list[Any] = []
-        self._views: list[Now | None] = []
+        self._table = Table([], [], [])
 
-    def views(self, hosts: list[Any]) -> list[Now | None]:
+    def table(self, hosts: list[Any]) -> Table:
         """Return the facts of each host."""
         if hosts != self._hosts:
-            known = dict(zip(self._hosts, self._views, strict=True))
+            known = {host: at for at, host in enumerate(self._hosts)}
             if known and all(map(known.__contains__, hosts)):
-                self.keep(hosts, [known[host] for host in hosts])
+                rows = [known[host] for host in hosts]
+                self.keep(hosts, self._table.pick(rows))
             else:
                 self.keep(hosts, VIEWS.look(hosts))
-        return self._views
+        return self._table
 
-    def keep(self, hosts: list[Any], views: list[Now | None]) -> None:
+    def keep(self, hosts: list[Any], table: Table) -> None:
         """Remember the facts of hosts for the next filter.
 
         Comparing two lists of the same objects is much cheaper than looking
         each of them up.
         """
-        self._hosts, self._views = hosts, views
+        self._hosts, self._table = hosts, table
 
 
 def find(spec: Any) -> Request | None:

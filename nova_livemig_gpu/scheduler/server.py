@@ -133,9 +133,9 @@ def _stun(
 ) -> StunNeeds | None:
     """Every vGPU of the server tells the stun of all together."""
     told = [
-        each.stun_p90_ms
+        each.stun_ms
         for each in (source.active if source else None) or ()
-        if each.server == server.uuid and each.stun_p90_ms is not None
+        if each.server == server.uuid and each.stun_ms is not None
     ]
     if source is None or not told:
         return None

@@ -1,7 +1,8 @@
 """Would the server be stopped longer than it may?
 
-The server's host has predicted how long its vGPUs stop it (p90) over the
-host's own link. Over a slower one the same state takes longer:
+The server's host has predicted how long its vGPUs stop it over the host's own
+link, and tells what of that is held against a budget (``model.Stun.held_ms``).
+Over a slower link the same state takes longer:
 
     stun there = stun · max(1, link of the source / link of the destination)
 
@@ -26,8 +27,8 @@ def stun_ms(need: StunNeeds, link_mbps: int | None) -> float:
     :param link_mbps: of that host; None: unknown
     """
     if need.link_mbps is None or link_mbps is None:
-        return need.p90_ms
-    return need.p90_ms * max(1.0, need.link_mbps / link_mbps)
+        return need.stun_ms
+    return need.stun_ms * max(1.0, need.link_mbps / link_mbps)
 
 
 def check(need: StunNeeds, link_mbps: int | None) -> Verdict | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts.base import Base
-from nova_livemig_gpu.facts.now import UNKNOWN, Now
+from nova_livemig_gpu.facts.now import CERTAIN, OR_MORE
 from nova_livemig_gpu.scheduler import gpu_check
 from nova_livemig_gpu.scheduler.needs import ServerNeeds, VgpuNeeds
 from nova_livemig_gpu.scheduler.verdict import (
@@ -47,11 +47,10 @@ class Place:
         known, doubt, unknown = 0, None, False
         for slot in self.slots:
             total = totals[slot.index]
-            if total == UNKNOWN:
-                unknown = True
-                continue
-            if total:
-                known += total
+            unknown = unknown or bool(total & OR_MORE)
+            certain = total & CERTAIN
+            if certain:
+                known += certain
                 doubt = doubt or slot.doubt
             if known >= self.need.count:
                 return doubt or VGPU_FITS
@@ -60,7 +59,9 @@ class Place:
     def _full(self, known: int, unknown: bool) -> Verdict:
         need = self.need
         code = "vgpu.capacity_unknown" if unknown else "vgpu.full"
-        room = "an unknown number" if unknown else str(known)
+        room = str(known)
+        if unknown:
+            room = f"{known} or more" if known else "an unknown number"
         return Verdict(
             code,
             None if unknown else False,
@@ -73,8 +74,9 @@ class Plan:
     """What the bases of hosts say of a server's vGPUs.
 
     :ivar verdict: of all hosts with this base; None: it depends on the room
-    :ivar only: index into ``Now.totals`` that decides alone where it is not
-        0, in the usual case of one vGPU and one model; -1: ask ``check``
+    :ivar only: index into ``Now.totals`` that decides alone where at least
+        one is certain, in the usual case of one vGPU and one model; -1: ask
+        ``check``
     """
 
     __slots__ = ("_told", "only", "places", "rules", "verdict")
@@ -95,26 +97,26 @@ class Plan:
             if first.doubt is None and places[0].need.count == 1:
                 self.only = first.index
 
-    def check(self, now: Now) -> Verdict:
-        """Judge one host."""
+    def check(self, totals: bytes) -> Verdict:
+        """Judge one host by the counts on it, see :class:`Now`."""
         if self.verdict is not None:
             return self.verdict
-        told = self._told.get(now.totals)
+        told = self._told.get(totals)
         if told is None:
-            found = (place.check(now.totals) for place in self.places)
+            found = (place.check(totals) for place in self.places)
             told = worst(found, self.rules) or VGPU_FITS
-            self._told[now.totals] = told
+            self._told[totals] = told
         return told
 
 
-def plan(base: Base, needs: ServerNeeds, rules: Rules) -> Plan:
-    """Judge all hosts with this base."""
+def plan(base: Base | None, needs: ServerNeeds, rules: Rules) -> Plan:
+    """Judge all hosts with this base; None: those that tell nothing."""
     if needs.vgpus is None:
         reason = needs.vgpus_unknown
         return Plan(rules, Verdict("vgpu.server_unknown", None, reason))
     if not needs.vgpus:
         return Plan(rules, NO_VGPU)
-    if base.addresses is None:
+    if base is None or base.addresses is None:
         return Plan(rules, NO_FACTS)
     places = []
     for need in needs.vgpus:

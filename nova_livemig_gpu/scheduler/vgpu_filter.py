@@ -6,12 +6,12 @@
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts.base import Base
-from nova_livemig_gpu.facts.now import UNKNOWN, Now
+from nova_livemig_gpu.facts.now import CERTAIN, Load
 from nova_livemig_gpu.scheduler import stun_check, vgpu_check
 from nova_livemig_gpu.scheduler.facts_filter import FactsFilter, Judge
 from nova_livemig_gpu.scheduler.needs import ServerNeeds, StunNeeds
+from nova_livemig_gpu.scheduler.table import Table
 from nova_livemig_gpu.scheduler.verdict import (
-    NO_VGPU,
     VGPU_FITS,
     Verdict,
     worst,
@@ -25,36 +25,56 @@ class VGPUCompatibilityFilter(FactsFilter):
     server for too long. See :mod:`.vgpu_check` and :mod:`.stun_check`."""
 
     def judge(self, needs: ServerNeeds, rules: Rules) -> Judge:
-        unknown = NO_VGPU if needs.vgpus == () else vgpu_check.NO_FACTS
-        plans: dict[Base, Plan] = {}
+        plans = _Plans(needs, rules)
         over = _Over(needs.stun)
 
-        def judge(view: Now | None) -> Verdict:
-            if view is None:
-                return _both(unknown, over[None], rules)
-            base = view.base
-            plan = plans.get(base)
-            if plan is None:
-                plan = plans[base] = vgpu_check.plan(base, needs, rules)
-            stun = over[view.load.link_mbps]
-            if plan.only >= 0 and 0 < view.totals[plan.only] < UNKNOWN:
-                return stun or VGPU_FITS
-            return _both(plan.check(view), stun, rules)
+        def judge(hosts: Table) -> list[Verdict]:
+            verdicts = []
+            for base, totals, stun in zip(
+                hosts.bases,
+                hosts.totals,
+                map(over.__getitem__, hosts.loads),
+                strict=True,
+            ):
+                plan = plans[base]
+                only = plan.only
+                if only >= 0 and totals[only] & CERTAIN:
+                    # The usual case, without a call.
+                    verdicts.append(stun or VGPU_FITS)
+                else:
+                    found = plan.check(totals)
+                    verdicts.append(_both(found, stun, rules))
+            return verdicts
 
         return judge
 
 
-class _Over(dict[int | None, Verdict | None]):
+class _Plans(dict[Base | None, Plan]):
+    """The plan for all hosts with a base, made once."""
+
+    def __init__(self, needs: ServerNeeds, rules: Rules) -> None:
+        super().__init__()
+        self._needs = needs
+        self._rules = rules
+
+    def __missing__(self, base: Base | None) -> Plan:
+        found = vgpu_check.plan(base, self._needs, self._rules)
+        self[base] = found
+        return found
+
+
+class _Over(dict[Load | None, Verdict | None]):
     """What the stun says of a link; hosts share links."""
 
     def __init__(self, need: StunNeeds | None) -> None:
         super().__init__()
         self._need = need
 
-    def __missing__(self, link_mbps: int | None) -> Verdict | None:
-        need = self._need
-        found = None if need is None else stun_check.check(need, link_mbps)
-        self[link_mbps] = found
+    def __missing__(self, load: Load | None) -> Verdict | None:
+        found, link = None, None if load is None else load.link_mbps
+        if self._need is not None:
+            found = stun_check.check(self._need, link)
+        self[load] = found
         return found
 
 

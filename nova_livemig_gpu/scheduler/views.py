@@ -2,9 +2,14 @@
 
 Nova builds its HostState objects and the strings in their stats anew for
 each request (nova/scheduler/host_manager.py, ``_get_host_states``), so what
-was decoded is kept by the compute node's UUID and used again while both
-strings are the same. Hosts with equal bases share one, and different bases
-share what is equal in them.
+was decoded is kept by the compute node's UUID.
+
+A host is known by its short string alone (:mod:`facts.now`): it names the
+long one (:mod:`facts.base`) by a digest of its content, and ends with a
+check of its own. While the short one is the same, so is the content of the
+long one, which is not looked at again. Where the short one has changed, a
+base is decoded only if none of that digest is known. So hosts with equal
+bases share one, and different bases share what is equal in them.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -17,6 +22,7 @@ from nova_livemig_gpu.facts import base, now
 from nova_livemig_gpu.facts.base import Base
 from nova_livemig_gpu.facts.envelope import Malformed
 from nova_livemig_gpu.facts.now import Now
+from nova_livemig_gpu.scheduler.table import Table
 
 _T = TypeVar("_T", bound=Hashable)
 
@@ -32,17 +38,29 @@ class Host(Protocol):
     stats: Mapping[str, Any]
 
 
+#: What could not be read is equal to nothing: it is read again.
+_NAN = float("nan")
+
+
 class _Last:
     """What the last request has found, and from which strings."""
 
-    def __init__(self, views: list[Now | None]) -> None:
-        self.views = views
-        # What could not be read is equal to nothing: it is read again.
-        nan = float("nan")
-        self.nows = [nan if each is None else each.text for each in views]
-        self.bases = [
-            nan if each is None else each.base.text for each in views
-        ]
+    def __init__(self, table: Table, nows: list[object]) -> None:
+        self.table = table
+        self.nows = nows
+
+    @classmethod
+    def nothing(cls, count: int) -> "_Last":
+        """Return what fits no host."""
+        return cls(Table.of([None] * count), [_NAN] * count)
+
+    def copy(self) -> "_Last":
+        return _Last(self.table.copy(), self.nows.copy())
+
+    def put(self, at: int, view: Now | None) -> None:
+        """Replace what is known of one host."""
+        self.table.put(at, view)
+        self.nows[at] = _NAN if view is None else view.text
 
 
 class Views:
@@ -50,12 +68,14 @@ class Views:
 
     def __init__(self) -> None:
         self._hosts: dict[str | None, Now] = {}
-        self._last = _Last([])
+        self._last = _Last.nothing(0)
         self._bases: dict[str, Base] = {}
         self._parts: dict[Hashable, Any] = {}
 
-    def look(self, hosts: Sequence[Any]) -> list[Now | None]:
-        """Return the facts of each host; None: unknown. Never raises.
+    def look(self, hosts: Sequence[Any]) -> Table:
+        """Return the facts of each host. Never raises.
+
+        The table is the next request's, too: whoever changes it copies it.
 
         Most of the time goes into waiting for memory, host by host; so this
         is several short loops, in which the processor can run ahead.
@@ -64,19 +84,16 @@ class Views:
         try:
             stats = [host.stats for host in hosts]
             nows = [each.get(now.KEY) for each in stats]
-            bases = [each.get(base.KEY) for each in stats]
         except AttributeError:
-            return [self._one(host) for host in hosts]
+            return Table.of(self._one(host) for host in hosts)
         last = self._guess(len(hosts))
-        wrong = {
-            *compress(range(len(hosts)), map(ne, nows, last.nows)),
-            *compress(range(len(hosts)), map(ne, bases, last.bases)),
-        }
-        found = last.views.copy()
-        for at in wrong:
-            found[at] = self._find(hosts[at], stats[at])
-        self._last = _Last(found) if wrong else last
-        return found
+        wrong = list(compress(range(len(hosts)), map(ne, nows, last.nows)))
+        if wrong:
+            last = last.copy()
+            for at in wrong:
+                last.put(at, self._find(hosts[at], stats[at]))
+            self._last = last
+        return last.table
 
     def _one(self, host: Host) -> Now | None:
         try:
@@ -92,22 +109,19 @@ class Views:
         is seen at once.
         """
         last = self._last
-        return last if len(last.views) == count else _Last([None] * count)
+        return last if len(last.nows) == count else _Last.nothing(count)
 
     def _find(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
         view = self._hosts.get(host.uuid)
-        if (
-            view is None
-            or stats.get(now.KEY) != view.text
-            or stats.get(base.KEY) != view.base.text
-        ):
+        if view is None or stats.get(now.KEY) != view.text:
             return self._decode(host, stats)
         return view
 
     def _decode(self, host: Host, stats: Mapping[str, Any]) -> Now | None:
         try:
-            found = self._base(stats.get(base.KEY))
-            view = now.decode(stats.get(now.KEY), found)
+            text = stats.get(now.KEY)
+            digest = now.digest_of_base(text)
+            view = now.decode(text, self._base(digest, stats))
             view.load = self._shared(view.load)
             view.totals = self._shared(view.totals)
         except Malformed:
@@ -120,15 +134,15 @@ class Views:
         self._hosts[host.uuid] = view
         return view
 
-    def _base(self, text: Any) -> Base:
-        found = self._bases.get(text) if isinstance(text, str) else None
+    def _base(self, digest: str, stats: Mapping[str, Any]) -> Base:
+        found = self._bases.get(digest)
         if found is None:
-            found = base.decode(text)
+            found = base.decode(stats.get(base.KEY))
             self._share(found)
             if len(self._bases) >= _MOST_BASES:
                 self._bases.clear()
                 self._parts.clear()
-            self._bases[found.text] = found
+            self._bases[found.digest] = found
         return found
 
     def _share(self, found: Base) -> None:

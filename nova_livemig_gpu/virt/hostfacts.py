@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,8 +14,8 @@ from nova_livemig_gpu.facts.link import Link
 from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.once import Once
-from nova_livemig_gpu.model import ActiveVgpu, HostFacts
-from nova_livemig_gpu.virt.exact import gpu_address
+from nova_livemig_gpu.model import HostFacts
+from nova_livemig_gpu.virt.assigned import WithNova
 
 LOG = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class HostFactsReader:
         found = collect.collect(
             self._version,
             self._release,
-            _WithNova(self._backend, self._driver),
+            WithNova(self._backend, self._driver),
             around,
         )
         facts = stuns.add(found, self._stun_of)
@@ -178,49 +178,3 @@ def _version(number: Any) -> str | None:
         return None
     major, rest = divmod(number, 1_000_000)
     return f"{major}.{rest // 1000}.{rest % 1000}"
-
-
-class _WithNova(GpuBackend):
-    """A backend that cannot know which server has which mdev: Nova can."""
-
-    def __init__(self, backend: GpuBackend, driver: Any) -> None:
-        self._backend = backend
-        self._driver = driver
-
-    def score(self) -> int:
-        return self._backend.score()
-
-    def devices(self) -> Any:
-        return self._backend.devices()
-
-    def guest_drivers(self) -> Mapping[str, str] | None:
-        return self._backend.guest_drivers()
-
-    def active(self) -> Sequence[ActiveVgpu] | None:
-        found = self._backend.active()
-        if found is not None or self._backend.knows_servers:
-            return found
-        return assigned(
-            self._driver._get_all_assigned_mediated_devices(),
-            self._driver._get_mediated_devices(),
-        )
-
-
-def assigned(
-    servers: Mapping[str, str], devices: Sequence[Mapping[str, Any]]
-) -> tuple[ActiveVgpu, ...]:
-    """Return the vGPUs in use as Nova and libvirt know them.
-
-    :param servers: mdev UUID -> UUID of the server that has it
-        (``LibvirtDriver._get_all_assigned_mediated_devices``)
-    :param devices: ``LibvirtDriver._get_mediated_devices``
-    """
-    return tuple(
-        ActiveVgpu(
-            server=servers[device["uuid"]],
-            gpu=gpu_address(device["parent"]),
-            type_id=device["type"],
-        )
-        for device in devices
-        if device["uuid"] in servers
-    )

@@ -57,9 +57,9 @@ def check(instance: Any, wanted: ServerNeeds, here: HostFacts) -> None:
 
 def _refusal(wanted: ServerNeeds, here: HostFacts) -> Verdict | None:
     rules = options.rules()
-    (view,) = Views().look([_Here(codec.encode(here))])
+    table = Views().look([_Here(codec.encode(here))])
     for each in _FILTERS:
-        found = each().judge(wanted, rules)(view)
+        (found,) = each().judge(wanted, rules)(table)
         if found.ok is False:
             return found
     return None

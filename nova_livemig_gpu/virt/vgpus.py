@@ -4,7 +4,8 @@ from typing import Any
 
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.prediction.stun import VgpuUse
-from nova_livemig_gpu.virt import hostfacts, inquiry
+from nova_livemig_gpu.virt import inquiry
+from nova_livemig_gpu.virt.assigned import WithNova
 
 
 def of_server(
@@ -16,11 +17,6 @@ def of_server(
 
     :param server: UUID
     """
-    active = backend.active()
-    if active is None and not backend.knows_servers:
-        active = hostfacts.assigned(
-            driver._get_all_assigned_mediated_devices(),
-            driver._get_mediated_devices(),
-        )
-    mine = [vgpu for vgpu in active or () if vgpu.server == server]
-    return inquiry.uses(mine, backend.devices() or (), None)
+    both = WithNova(backend, driver)
+    mine = [vgpu for vgpu in both.active() or () if vgpu.server == server]
+    return inquiry.uses(mine, both.devices() or (), None)

@@ -8,6 +8,7 @@ from livelab.checks import (
     faults,
     gpu_exact,
     gpu_filters,
+    gpu_stun,
     kills,
     mixed,
     modes,
@@ -36,6 +37,7 @@ TRIALS: tuple[Trial, ...] = (
     *cost.TRIALS,
     *gpu_filters.TRIALS,
     *gpu_exact.TRIALS,
+    *gpu_stun.TRIALS,
     *mixed.TRIALS,
     uninstall.TRIAL,
 )

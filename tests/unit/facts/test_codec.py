@@ -1,6 +1,7 @@
 """Facts through the stats strings and back; nothing else comes through."""
 
 import json
+import zlib
 from dataclasses import fields, replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 from tests import builders_facts as builders
 
-FULL = builders.a_host(active=(builders.a_vgpu(stun_p90_ms=1024.0),))
+FULL = builders.a_host(active=(builders.a_vgpu(stun_ms=1024.0),))
 
 
 def test_there_and_back() -> None:
@@ -67,10 +68,10 @@ def test_a_busy_framebuffer_changes_strings_in_steps_only() -> None:
 
 def test_a_stun_changes_strings_in_steps_only() -> None:
     def read(stun_ms: float | None) -> float | None:
-        vgpu = builders.a_vgpu(stun_p90_ms=stun_ms)
+        vgpu = builders.a_vgpu(stun_ms=stun_ms)
         found = codec.decode(codec.encode(builders.a_host(active=(vgpu,))))
         assert found is not None and found.active is not None
-        return found.active[0].stun_p90_ms
+        return found.active[0].stun_ms
 
     assert read(None) is read(float("nan")) is read(float("inf")) is None
     assert read(1024) == read(1000) == 1024
@@ -81,11 +82,11 @@ def test_a_stun_changes_strings_in_steps_only() -> None:
 def test_a_stun_is_rounded_up_by_seven_percent_at_most(stun_ms: float) -> None:
     def read(value: float) -> float:
         text = codec.encode(
-            builders.a_host(active=(builders.a_vgpu(stun_p90_ms=value),))
+            builders.a_host(active=(builders.a_vgpu(stun_ms=value),))
         )
         found = codec.decode(text)
         assert found is not None and found.active is not None
-        told = found.active[0].stun_p90_ms
+        told = found.active[0].stun_ms
         assert told is not None
         return told
 
@@ -158,7 +159,7 @@ def test_nova_can_store_them() -> None:
     [
         (HostFacts, 15),
         (GpuDevice, 16),
-        (VgpuType, 4),
+        (VgpuType, 5),
         (ActiveVgpu, 6),
         (CpuFacts, 6),
     ],
@@ -345,8 +346,9 @@ VGPU = VGPUCompatibilityFilter().judge(NEEDS, RULES)
 def _verdicts(stats: Any, views: Views) -> tuple[Verdict, Verdict]:
     host = builders.host_state("x")
     host.stats = stats
-    (view,) = views.look([host])
-    return CPU(view), VGPU(view)
+    table = views.look([host])
+    (cpu,), (vgpu,) = CPU(table), VGPU(table)
+    return cpu, vgpu
 
 
 @settings(max_examples=10_000, deadline=None)
@@ -355,5 +357,42 @@ def test_no_string_makes_a_host_compatible(stats: dict[str, Any]) -> None:
     """Neither read anew nor by a scheduler that knows the good strings."""
     assert [each.ok for each in _verdicts(GOOD, WARM)] == [True, True]
     assert codec.decode(stats) is None
-    for views in (Views(), WARM):
-        assert [each.ok for each in _verdicts(stats, views)] == [None, None]
+    assert [each.ok for each in _verdicts(stats, Views())] == [None, None]
+    # Who knows the good strings knows a host by the short one alone.
+    same = stats.get(now.KEY) == GOOD[now.KEY]
+    told = [True, True] if same else [None, None]
+    assert [each.ok for each in _verdicts(stats, WARM)] == told
+
+
+@pytest.mark.parametrize(
+    ("count", "read"), [(1, (1, True)), (7, (1, True)), (0, (None, False))]
+)
+def test_a_least_number(count: int, read: Any) -> None:
+    """Of more than one no more is told than that: less is promised."""
+    kind = builders.a_type(creatable=count, or_more=True)
+    facts = builders.a_host(gpus=(builders.a_gpu(types=(kind,)),))
+    found = codec.decode(codec.encode(facts))
+    assert found is not None and found.gpus is not None
+    told = found.gpus[0].types[0]
+    assert (told.creatable, told.or_more) == read
+
+
+def _as_version_1(text: str) -> str:
+    body = "1" + text[1:].rpartition(".")[0]
+    return f"{body}.{zlib.crc32(body.encode()):08x}"
+
+
+def test_version_1_of_the_short_string_is_read() -> None:
+    stats = dict(GOOD)
+    stats[now.KEY] = _as_version_1(stats[now.KEY])
+    assert codec.decode(stats) == codec.decode(GOOD) is not None
+    assert [each.ok for each in _verdicts(stats, Views())] == [True, True]
+
+
+def test_version_1_knows_no_least_number() -> None:
+    kind = builders.a_type(creatable=1, or_more=True)
+    facts = builders.a_host(gpus=(builders.a_gpu(types=(kind,)),))
+    stats = codec.encode(facts)
+    assert codec.decode(stats) is not None
+    stats[now.KEY] = _as_version_1(stats[now.KEY])
+    assert codec.decode(stats) is None

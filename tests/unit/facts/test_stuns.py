@@ -23,16 +23,21 @@ HOST = builders.a_host(
 def by_count(
     server: str, vgpus: Sequence[ActiveVgpu], facts: HostFacts
 ) -> Stun | None:
-    return Stun(100.0 * len(vgpus), 150.0 * len(vgpus))
+    return Stun(100.0 * len(vgpus), 150.0 * len(vgpus), learnt_from=5)
 
 
 def told(facts: HostFacts) -> list[float | None]:
-    return [each.stun_p90_ms for each in facts.active or ()]
+    return [each.stun_ms for each in facts.active or ()]
 
 
 def test_each_vgpu_tells_the_stun_of_its_server() -> None:
     found = stuns.add(HOST, by_count)
     assert told(found) == [150, 300, 300]
+
+
+def test_of_a_gpu_that_is_new_here_the_median_is_told() -> None:
+    found = stuns.add(HOST, lambda *_: Stun(900.0, 4200.0, learnt_from=4))
+    assert told(found) == [900, 900, 900]
 
 
 def test_nobody_can_tell() -> None:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_mediated_devices_of_a_gpu(kernel: Kernel) -> None:
 
 
 def test_mediated_devices_on_virtual_functions(kernel: Kernel) -> None:
-    """Each function says 1 while the GPU has room: at least one, not two."""
+    """Each function says 1 while the GPU has room."""
     kernel.pci(PF)
     for vf, available in ((VF1, "0"), (VF2, "1")):
         kernel.pci(vf, physfn=PF)
@@ -72,6 +73,45 @@ def test_mediated_devices_on_virtual_functions(kernel: Kernel) -> None:
     (gpu,) = devices(kernel)
     assert (gpu.address, gpu.kind) == (PF, VgpuKind.MDEV)
     assert gpu.types == (VgpuType("nvidia-558", "NVIDIA A40-8Q", None, 1),)
+
+
+@pytest.mark.parametrize(
+    ("told", "creatable", "or_more"),
+    [
+        (("0", "0"), 0, False),
+        (("0", "1"), 1, False),
+        (("1", "1"), 1, True),
+        (("0", "1", "1"), 1, True),
+        (("1", "1", "0"), 1, True),
+        (("1", "many"), 1, True),
+        (("many", "1"), 1, True),
+        (("0", "many"), None, False),
+        (("many", "0"), None, False),
+        (("many", "many"), None, False),
+    ],
+)
+def test_of_several_functions_one_is_certain(
+    kernel: Kernel, told: tuple[str, ...], creatable: Any, or_more: bool
+) -> None:
+    kernel.pci(PF)
+    for number, available in enumerate(told):
+        vf = f"0000:3b:01.{number}"
+        kernel.pci(vf, physfn=PF)
+        kernel.mdev_type(vf, "nvidia-558", "NVIDIA A40-8Q", available)
+    ((found,),) = (gpu.types for gpu in devices(kernel))
+    assert (found.creatable, found.or_more) == (creatable, or_more)
+
+
+def test_two_free_virtual_functions(kernel: Kernel) -> None:
+    kernel.pci(PF, H100)
+    kernel.vf(VF1, PF, "0", CREATABLE)
+    kernel.vf(VF2, PF, "0", "1131  : NVIDIA H100-20C\n")
+    kernel.vf("0000:3b:00.6", PF, "1131", "")
+    (gpu,) = devices(kernel)
+    assert gpu.types == (
+        VgpuType("1131", "NVIDIA H100-20C", None, 1, or_more=True),
+        VgpuType("1132", "H100-40C", None, 1),
+    )
 
 
 def test_vgpus_on_virtual_functions(kernel: Kernel) -> None:

@@ -85,3 +85,14 @@ def test_only_refuse_refuses_and_always_with_a_reason(stun, most, allowed):
     assert not got.refuse or allowed is OverBudget.REFUSE
     if stun > most:
         assert got.reason is not None
+
+
+@pytest.mark.parametrize(("learnt_from", "over"), [(0, False), (5, True)])
+def test_it_counts_what_the_scheduler_counts(learnt_from, over):
+    """The median of a GPU that is new here, P90 once it is known."""
+    stun = Stun(300.0, 900.0, learnt_from=learnt_from)
+    got = judge(budget(max_downtime_ms=500), replace(VFIO, stun=stun))
+    assert got.refuse is over
+    assert stun.held_ms == (900.0 if over else 300.0)
+    if over:
+        assert "900 ms" in got.reason

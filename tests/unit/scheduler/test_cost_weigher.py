@@ -115,3 +115,36 @@ def test_an_aggregate_overrides_the_option() -> None:
     own = objects.Aggregate(metadata={NAME: "2.5"})
     host.aggregates = [plain, own]
     assert weigher.weight_multiplier(host) == 2.5
+
+
+def test_an_aggregate_overrides_it_in_a_whole_request() -> None:
+    """Nova asks for all weights first, then for each host's multiplier."""
+    hosts = [a_host("slow", link_mbps=1000), a_host("idle")]
+    weigher = MigrationCostWeigher()
+    handler = weights.HostWeightHandler()
+
+    def first() -> str:
+        found = handler.get_weighed_objects([weigher], hosts, migration())
+        return str(found[0].obj.host)
+
+    plain = objects.Aggregate(metadata={"x": "1"})
+    hosts[0].aggregates = hosts[1].aggregates = [plain]
+    assert first() == "idle"
+    # 1 x -0 < -1 x -1, as Nova normalises weights to 0 .. 1
+    own = objects.Aggregate(metadata={NAME: "-1"})
+    hosts[0].aggregates = [plain, own]
+    hosts[1].aggregates = [plain, own]
+    assert first() == "slow"
+    hosts[0].aggregates = hosts[1].aggregates = []
+    assert first() == "idle"
+
+
+def test_a_request_beside_it_hides_no_override() -> None:
+    weigher = MigrationCostWeigher()
+    mine, other = a_host("mine"), a_host("other")
+    mine.aggregates = [objects.Aggregate(metadata={NAME: "2.5"})]
+    spec = migration()
+    weigher.weigh_objects([weights.WeighedHost(mine, 0.0)], spec)
+    weigher.weigh_objects([weights.WeighedHost(other, 0.0)], migration())
+    assert weigher.weight_multiplier(mine) == 2.5
+    assert weigher.weight_multiplier(other) == 1.0

@@ -6,6 +6,7 @@ import pytest
 
 from nova_livemig_gpu.scheduler import request as requests
 from nova_livemig_gpu.scheduler import server
+from nova_livemig_gpu.scheduler.table import Table
 from tests import builders_facts as builders
 from tests.unit.scheduler.fakes import Cells, a_server, a_spec
 
@@ -89,15 +90,16 @@ def test_facts_of_hosts_are_kept_for_the_next_filter(
 ) -> None:
     looked: list[int] = []
 
-    def look(hosts: list[Any]) -> list[Any]:
+    def look(hosts: list[Any]) -> Any:
         looked.append(len(hosts))
-        return [host.upper() for host in hosts]
+        bases: list[Any] = [host.upper() for host in hosts]
+        return Table(bases, [b""] * len(hosts), [None] * len(hosts))
 
     monkeypatch.setattr(requests.VIEWS, "look", look)
     request = requests.Request(requests.Kind.LIVE_MIGRATION, requests.Rules())
-    assert request.views(["a", "b", "c"]) == ["A", "B", "C"]
-    assert request.views(["a", "b", "c"]) == ["A", "B", "C"]
-    assert request.views(["c", "a"]) == ["C", "A"]
+    assert request.table(["a", "b", "c"]).bases == ["A", "B", "C"]
+    assert request.table(["a", "b", "c"]).bases == ["A", "B", "C"]
+    assert request.table(["c", "a"]).bases == ["C", "A"]
     assert looked == [3]
-    assert request.views(["a", "d"]) == ["A", "D"]
+    assert request.table(["a", "d"]).bases == ["A", "D"]
     assert looked == [3, 2]

@@ -133,25 +133,8 @@ def test_which_flavors_ask(key: str, asks: bool) -> None:
     assert not servers.asks_for_vgpu(None, rules)
 
 
-STUN = builders.a_vgpu(stun_p90_ms=1024.0)
+STUN = builders.a_vgpu(stun_ms=1024.0)
 STUNNED = builders.a_host(active=(STUN,))
-
-
-STUN = builders.a_vgpu(stun_p90_ms=1024.0)
-STUNNED = builders.a_host(active=(STUN,))
-
-
-@pytest.fixture
-def budget(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
-    """What the budget was asked with; it is the default then."""
-    asked: list[tuple[int, bool]] = []
-
-    def told(server: Any, default: int, by_image: bool) -> int:
-        asked.append((default, by_image))
-        return default
-
-    monkeypatch.setattr(servers, "max_downtime_ms", told)
-    return asked
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.model import GpuDevice, HostFacts, VgpuKind
 from nova_livemig_gpu.scheduler import vgpu_check
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
-from nova_livemig_gpu.scheduler.verdict import Verdict
+from nova_livemig_gpu.scheduler.verdict import Treatment, Verdict, treat
 from tests import builders_facts as builders
 
 STRICT = Rules(
@@ -23,7 +23,7 @@ def judge(
     facts: HostFacts, needs: ServerNeeds, rules: Rules = STRICT
 ) -> Verdict:
     view = builders.view(facts)
-    return vgpu_check.plan(view.base, needs, rules).check(view)
+    return vgpu_check.plan(view.base, needs, rules).check(view.totals)
 
 
 def between(
@@ -244,3 +244,42 @@ def test_two_kinds_of_vgpus() -> None:
     assert judge(host, needs).ok is True
     verdict = judge(builders.a_host(), needs)
     assert verdict.code == "vgpu.board"
+
+
+AT_LEAST_ONE = (builders.a_type(1, creatable=1, or_more=True),)
+NOBODY_KNOWS = (builders.a_type(1, creatable=None),)
+
+
+@pytest.mark.parametrize(
+    ("types", "count", "code", "room"),
+    [
+        (AT_LEAST_ONE, 1, "vgpu.ok", ""),
+        (AT_LEAST_ONE, 2, "vgpu.capacity_unknown", "room for 1 or more of"),
+        (NOBODY_KNOWS, 1, "vgpu.capacity_unknown", "an unknown number of"),
+    ],
+)
+@pytest.mark.parametrize("option", ["refuse", "allow", "warn"])
+def test_beyond_what_is_certain_the_option_decides(
+    types: Any, count: int, code: str, room: str, option: str
+) -> None:
+    """The kernel says of free virtual functions that one more fits."""
+    rules = Rules(unknown_capacity=option)
+    host = builders.a_host(gpus=(a_gpu(types=types),))
+    verdict = judge(host, builders.gpu_needs(a_gpu(), count), rules)
+    assert verdict.code == code and room in verdict.reason
+    if code != "vgpu.ok":
+        assert verdict.ok is None
+        assert treat(verdict, rules) is Treatment(option)
+
+
+def test_what_is_certain_of_several_gpus_adds_up() -> None:
+    gpus = (
+        a_gpu("0000:01:00.0", types=AT_LEAST_ONE),
+        a_gpu("0000:02:00.0", types=AT_LEAST_ONE),
+        a_gpu("0000:03:00.0", types=NOBODY_KNOWS),
+    )
+    host = builders.a_host(gpus=gpus)
+    assert judge(host, builders.gpu_needs(a_gpu(), 2)).ok is True
+    verdict = judge(host, builders.gpu_needs(a_gpu(), 3))
+    assert (verdict.code, verdict.ok) == ("vgpu.capacity_unknown", None)
+    assert "room for 2 or more of" in verdict.reason
