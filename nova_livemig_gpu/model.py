@@ -134,6 +134,8 @@ class Pass:
         both
     :ivar merged: the loop was away, and it is several passes in one: what
         it dirtied and how long it took do not belong together
+    :ivar throttle_percent: what auto-converge took from the CPUs in it; 0:
+        nothing
     """
 
     number: int
@@ -143,6 +145,7 @@ class Pass:
     dirtied_bytes: int
     merged: bool = False
     unsent_bytes: int = 0
+    throttle_percent: int = 0
 
     @property
     def duration_s(self) -> float:
