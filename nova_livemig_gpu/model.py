@@ -20,6 +20,7 @@ SETTING_NAMES = (
     "bandwidth_mbps",
     "goal",
     "over_budget",
+    "postcopy_start",
 )
 
 
@@ -48,6 +49,13 @@ class OverBudget(Enum):
     ALLOW = "allow"
 
 
+class PostcopyStart(Enum):
+    """When post-copy may begin, see the option ``postcopy_start``."""
+
+    AFTER_FIRST_PASS = "after_first_pass"
+    AS_PREDICTED = "as_predicted"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one server's migration may cost; the resolved settings.
@@ -59,6 +67,7 @@ class Budget:
     :ivar bandwidth_mbps: most to send in Mbit/s; None: no limit
     :ivar over_budget: whether the server may go although its device needs
         longer than ``max_downtime_ms``
+    :ivar postcopy_start: when the switch to post-copy may come
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -72,6 +81,7 @@ class Budget:
     bandwidth_mbps: int | None
     goal: Goal
     over_budget: OverBudget = OverBudget.REFUSE
+    postcopy_start: PostcopyStart = PostcopyStart.AS_PREDICTED
     sources: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -231,10 +231,21 @@ class Progress:
         when a newer one lies within 10% of its period. What was known
         before the start is merged with them, and ages with the migration.
 
+        A throttle that has risen makes a new curve: what passes under a
+        smaller one showed, and what was known before the start, is of no
+        more use once a pass has ended under this one.
+
         :param before: measured or remembered before the start
         """
+        now = self.passes[-1].throttle_percent if self.passes else 0
+        if now:
+            before = None
         seen = shown.points(
-            self.passes[-_CURVE_PASSES:],
+            [
+                each
+                for each in self.passes[-_CURVE_PASSES:]
+                if each.throttle_percent >= now
+            ],
             self.memory_ceiling_bytes(),
             self.elapsed_s,
         )

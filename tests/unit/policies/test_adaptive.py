@@ -129,18 +129,6 @@ def test_gives_up_only_where_the_timeout_would(wish):
     assert policy(on_timeout=wish).decide(at_pass_end(STUCK)) is None
 
 
-@pytest.mark.parametrize(
-    ("throttle", "gives_up"), [(None, False), (98, False), (99, True)]
-)
-def test_auto_converge_gets_its_chance(throttle, gives_up):
-    stuck = at_pass_end(STUCK)
-    slowed = replace(
-        stuck, sample=replace(stuck.sample, throttle_percent=throttle)
-    )
-    decision = policy(auto_converge=True).decide(slowed)
-    assert (decision is not None) is gives_up
-
-
 def test_hope_while_passes_still_shrink():
     shrinking = [100.0 * 0.98**n for n in range(30)]
     assert policy().decide(at_pass_end(shrinking)) is None
