@@ -15,6 +15,8 @@ far too large spoils no more than half of a budget.
 
 goal fast
     L = L_max from the start: no later moment is better for the total time.
+    Where the prediction says that a lower one ends as soon, that one
+    (``policies.least_limit``).
 goal gentle
     L = min(L_max, 30 ms) at the start, then as ``policies.gentle`` says.
 
@@ -26,7 +28,7 @@ predicted (``policies.outlook``) with R, B, f and L (gentle: L_max):
    already.
 2. Post-copy is not possible, and pre-copy does not converge:
    ``policies.giving_up``.
-3. gentle: the limit may be raised.
+3. The limit may be raised.
 
 The deadline (``policies.deadline``) is looked at with every sample.
 
@@ -52,6 +54,7 @@ from nova_livemig_gpu.model import (
 from nova_livemig_gpu.policies import (
     gentle,
     giving_up,
+    least_limit,
     outlook,
     to_postcopy,
 )
@@ -100,7 +103,7 @@ class AdaptivePolicy(Policy):
         if late is not None or progress.forced:
             return late
         if not progress.pass_ended:
-            return self._in_first_pass(progress)
+            return self._inside(progress)
         view = outlook.look(progress, self.around.curve, self.limit_max_ms)
         if view is None:
             return None
@@ -109,7 +112,7 @@ class AdaptivePolicy(Policy):
             or giving_up.give_up(
                 self.budget, progress, view, self._auto_converge
             )
-            or gentle.raise_limit(self.budget, progress, view)
+            or self._raise_limit(progress, view)
         )
 
     @property
@@ -129,12 +132,19 @@ class AdaptivePolicy(Policy):
     def _can_postcopy(self, progress: Progress) -> bool:
         return self._postcopy and not progress.postcopy_failed
 
-    def _in_first_pass(self, progress: Progress) -> Decision | None:
-        wanted = self.budget.postcopy_start is PostcopyStart.AS_PREDICTED
-        if not (wanted and self._fast and self._can_postcopy(progress)):
+    def _inside(self, progress: Progress) -> Decision | None:
+        """Inside a pass."""
+        if not self._fast:
             return None
-        return to_postcopy.in_first_pass(
-            progress, self.around.curve, self.limit_max_ms
+        before, limit = self.around.curve, self.limit_max_ms
+        soon = self.budget.postcopy_start is PostcopyStart.AS_PREDICTED
+        switch = None
+        if soon and self._can_postcopy(progress):
+            switch = to_postcopy.in_first_pass(progress, before, limit)
+        return (
+            switch
+            or least_limit.in_first_pass(progress, before, limit)
+            or least_limit.in_haste(progress, limit)
         )
 
     def _after_pass(
@@ -143,3 +153,10 @@ class AdaptivePolicy(Policy):
         if not self._can_postcopy(progress):
             return None
         return to_postcopy.after_pass(progress, view, self._fast)
+
+    def _raise_limit(
+        self, progress: Progress, view: Outlook
+    ) -> Decision | None:
+        if self._fast:
+            return least_limit.after_pass(progress, view, self.around.curve)
+        return gentle.raise_limit(self.budget, progress, view)

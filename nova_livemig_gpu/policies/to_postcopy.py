@@ -29,17 +29,16 @@ from nova_livemig_gpu.model import (
     ActionKind,
     Decision,
     DirtyCurve,
-    GuestMemory,
 )
 from nova_livemig_gpu.policies.outlook import Outlook, mib
 from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.policies.start import sending, whole_memory
 from nova_livemig_gpu.prediction import early
 
 _SAVING_S = 0.5
 _SAVING_SHARE = 0.1
 #: The first bytes go into the source's socket, faster than the link.
 _SENDING_S = 1.0
-_PAGE = 4096
 
 
 def after_pass(
@@ -87,23 +86,14 @@ def in_first_pass(
     :param before: the dirty curve known before the start
     :param limit_ms: L_max
     """
-    sample, first = progress.sample, progress.first
-    if before is None or not before.points or progress.pass_count:
+    now = sending(progress, before)
+    if now is None or now.sending_s < _SENDING_S:
         return None
-    if sample is None or first is None or not sample.total_bytes:
-        return None
-    rate = progress.bandwidth_bps()
-    if rate is None or sample.remaining_bytes is None:
-        return None
-    sending_s = progress.elapsed_s - first.t_s
-    if sending_s < _SENDING_S:
-        return None
-    gone = 1.0 - sample.remaining_bytes / sample.total_bytes
-    memory = _memory(before.ceiling_bytes, sample.total_bytes)
-    again = early.again_bytes(before, sending_s, gone)
+    rate, memory = now.bandwidth_bps, whole_memory(now)
+    again = early.again_bytes(now.curve, now.sending_s, now.gone_share)
     if again < early.AGAIN * memory.normal_bytes:
         return None
-    alone = early.precopy(memory, before, rate, limit_ms)
+    alone = early.precopy(memory, now.curve, rate, limit_ms)
     switched_s = early.total_s(memory, rate)
     if not early.pays(alone, switched_s):
         return None
@@ -118,15 +108,10 @@ def in_first_pass(
             f"switch now; {mib(again)} are to be sent again already"
         ),
         numbers={
-            "remaining_bytes": sample.remaining_bytes,
+            "remaining_bytes": now.left_bytes,
             "bandwidth_bps": rate,
             "again_bytes": again,
             "precopy_s": alone.total_s,
             "postcopy_s": switched_s,
         },
     )
-
-
-def _memory(normal_bytes: float, total_bytes: int) -> GuestMemory:
-    normal = min(normal_bytes, float(total_bytes))
-    return GuestMemory(normal / _PAGE, (total_bytes - normal) / _PAGE, _PAGE)

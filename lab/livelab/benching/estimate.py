@@ -3,11 +3,13 @@
 
 import statistics
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from livelab.benching.cells import Cell
 from livelab.benching.loads import FILLED_MIB, KERNEL_MIB, MEMORY_MIB
 from nova_livemig_gpu.exception import LiveMigrationError
+from nova_livemig_gpu.planning.foreknown import dirty_curve
 from nova_livemig_gpu.planning.host import Guest, Hosts
 from nova_livemig_gpu.planning.simulator import (
     Result,
@@ -25,17 +27,21 @@ def simulated(
 ) -> Result | None:
     """The same migration in simulated time; None: its policy failed."""
     policy = cell.contestant.make(cell.budget_ms or 500, cut_s)
+    guest = Guest(
+        total_bytes=MEMORY_MIB * _MIB,
+        nonzero_bytes=(FILLED_MIB + KERNEL_MIB) * _MIB,
+        writer=cell.load.writer(cell.link_mbps),
+        cpu_share=cell.load.cpu_share(cell.link_mbps),
+        age_s=0.0 if cell.load.fresh else 60.0,
+    )
+    around = policy.around
+    if cell.contestant.ours:
+        around = replace(around, curve=dirty_curve(guest))
     scenario = Scenario(
-        guest=Guest(
-            total_bytes=MEMORY_MIB * _MIB,
-            nonzero_bytes=(FILLED_MIB + KERNEL_MIB) * _MIB,
-            writer=cell.load.writer(cell.link_mbps),
-            cpu_share=cell.load.cpu_share(cell.link_mbps),
-            age_s=0.0 if cell.load.fresh else 60.0,
-        ),
+        guest=guest,
         hosts=hosts or Hosts(cell.link_mbps),
         budget=policy.budget,
-        around=policy.around,
+        around=around,
         seed=seed,
         cut_s=cut_s + 1,
     )
