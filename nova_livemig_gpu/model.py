@@ -81,7 +81,7 @@ class Budget:
     bandwidth_mbps: int | None
     goal: Goal
     over_budget: OverBudget = OverBudget.REFUSE
-    postcopy_start: PostcopyStart = PostcopyStart.AS_PREDICTED
+    postcopy_start: PostcopyStart = PostcopyStart.AFTER_FIRST_PASS
     sources: Mapping[str, str] = field(default_factory=dict)
 
 

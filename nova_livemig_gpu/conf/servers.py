@@ -202,14 +202,14 @@ Related options:
     ),
     cfg.StrOpt(
         "postcopy_start",
-        default="as_predicted",
+        default="after_first_pass",
         choices=[
+            ("after_first_pass", "when all memory has been sent once"),
             (
                 "as_predicted",
                 "inside the first pass where pre-copy is foreseen to take "
                 "much longer; else after it",
             ),
-            ("after_first_pass", "when all memory has been sent once"),
         ],
         mutable=True,
         help="""
@@ -217,12 +217,14 @@ When the policy ``adaptive`` with goal ``fast`` may switch a server to
 post-copy.
 
 The earlier, the shorter is the migration, and the longer does the server
-fetch memory that it needs from its old host; while it does, the loss of
-either host or of the link between them loses the server. ``as_predicted``
-switches inside the first pass only where the dirty curve is known before the
-start (see ``predict``) and says that pre-copy would not end, or take a
-quarter longer; and no earlier than when a tenth of the memory would have to
-be sent twice. Where nothing is known it is ``after_first_pass``.
+fetch memory that it needs from its old host: it starts slowly there, beyond
+``max_downtime_ms`` (seen: a second instead of 0.3 s, for a migration of 7
+seconds instead of 8), and while it does, the loss of either host or of the
+link between them loses the server. ``as_predicted`` switches inside the
+first pass only where the dirty curve is known before the start (see
+``predict``) and says that pre-copy would not end, or take a quarter longer;
+and no earlier than when a tenth of the memory would have to be sent twice.
+Where nothing is known it is ``after_first_pass``.
 
 Related options:
 

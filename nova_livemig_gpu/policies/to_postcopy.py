@@ -12,8 +12,9 @@ with B as measured so far, a second after the first byte at the earliest. The
 switch comes when a tenth of the memory would have to be sent once more, and
 only where pre-copy would not end or take a quarter longer than the switched
 migration in all. The guest runs at the destination earlier then, and fetches
-more of its memory when it needs it; while it does, neither host has all of
-it. ``postcopy_start = after_first_pass`` spares that, and pays with time.
+more of its memory when it needs it, so that it starts slowly, and neither
+host has all of it for longer. So this is not the default: ``postcopy_start =
+after_first_pass`` keeps the pause short and pays with time.
 
 Missing data: no curve from before the start, no bytes left, no bandwidth:
 nothing is switched inside the first pass.

@@ -86,7 +86,7 @@ def test_every_load_fits_into_its_guest():
 def test_cells_take_turns():
     found = cells(loads.ALL, (200, 400), contestants.ALL, (300, 1000), 3)
     assert len({cell.key for cell in found}) == len(found)
-    assert len(found) == 9 * 2 * (13 + 2 * 2) * 3
+    assert len(found) == 9 * 2 * (13 + 3 * 2) * 3
     assert found == cells(
         loads.ALL, (200, 400), contestants.ALL, (300, 1000), 3
     )
@@ -101,7 +101,7 @@ def test_cells_take_turns():
 
 def test_what_is_hopeless_or_long_is_not_repeated():
     first, second = cells(
-        loads.ALL[:1], (400,), contestants.ALL[2:3], (300,), 2
+        loads.ALL[:1], (400,), contestants.ALL[3:4], (300,), 2
     )
     place = first.place
     done = row(place=place)
@@ -200,7 +200,7 @@ def test_the_front():
 
 def test_done_cells_teach_the_estimate():
     (cell,) = cells(
-        loads.find(["idle"]), (400,), contestants.ALL[2:3], (300,), 1
+        loads.find(["idle"]), (400,), contestants.ALL[3:4], (300,), 1
     )
     guess = Estimate([], 165).seconds(cell)
     assert 10 < guess < 30

@@ -32,7 +32,13 @@ HEAVY = DirtyCurve(
 
 def policy(known=HEAVY, no_postcopy=None, **settings):
     return AdaptivePolicy(
-        builders.budget(**{"postcopy": True, **settings}),
+        builders.budget(
+            **{
+                "postcopy": True,
+                "postcopy_start": PostcopyStart.AS_PREDICTED,
+                **settings,
+            }
+        ),
         Surroundings(overhead_ms=100, no_postcopy=no_postcopy, curve=known),
     )
 
