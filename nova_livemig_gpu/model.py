@@ -275,6 +275,18 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class ThrottleSteps:
+    """Steps of auto-converge, in points of the CPUs' time.
+
+    :ivar initial: the first one (QEMU: 20)
+    :ivar increment: each further one (QEMU: 10), to 99 at most
+    """
+
+    initial: int
+    increment: int
+
+
+@dataclass(frozen=True)
 class StartPlan:
     """Everything that is fixed when a migration starts.
 
@@ -286,6 +298,7 @@ class StartPlan:
         side by side; None: as Nova has it
     :ivar switchover_mib_s: what QEMU is told that the link carries when it
         stops the guest, libvirt's unit; None: it takes what it measures
+    :ivar throttle: how auto-converge begins; None: as QEMU has it
     :ivar notes: why a wish of the budget could not be granted
     """
 
@@ -295,6 +308,7 @@ class StartPlan:
     max_downtime_ms: int | None
     channels: int | None = None
     switchover_mib_s: int | None = None
+    throttle: "ThrottleSteps | None" = None
     notes: tuple[str, ...] = ()
 
 

@@ -74,6 +74,7 @@ class Engine:
         guest: Guest,
         hosts: Hosts,
         auto_converge: bool,
+        throttle: Throttle,
         cap_mib_s: int,
         seed: int,
         cut_s: float | None,
@@ -98,7 +99,7 @@ class Engine:
         self._pass_s = self._collected_s = 0.0
         self.normal_bytes = self.zero_bytes = 0.0
         self.dirty_bps: float | None = None
-        self.throttle = Throttle()
+        self.throttle = throttle
         self.work_s = 0.0
         self._stopped = False
         self.downtime_ms: float | None = None

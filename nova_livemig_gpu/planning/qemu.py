@@ -12,6 +12,7 @@ from nova_livemig_gpu.migration.loop import Clock, Job, JobRefused
 from nova_livemig_gpu.model import JobState, Sample, StartPlan
 from nova_livemig_gpu.planning.engine import Engine, Phase
 from nova_livemig_gpu.planning.host import PAGE_BYTES, Guest, Hosts
+from nova_livemig_gpu.planning.throttle import QEMU_STEPS, Throttle
 from nova_livemig_gpu.policies.progress import Progress
 
 
@@ -68,6 +69,7 @@ class SimulatedQemu(Job):
             guest,
             hosts,
             plan.auto_converge,
+            Throttle(steps=plan.throttle or QEMU_STEPS),
             plan.bandwidth_mib_s,
             seed,
             cut_s,

@@ -3,13 +3,12 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from livelab.benching.cells import Cell
 from livelab.benching.loads import FILLED_MIB, KERNEL_MIB, MEMORY_MIB
 from nova_livemig_gpu.exception import LiveMigrationError
-from nova_livemig_gpu.planning.foreknown import dirty_curve
+from nova_livemig_gpu.planning.foreknown import foreseen
 from nova_livemig_gpu.planning.host import Guest, Hosts
 from nova_livemig_gpu.planning.simulator import (
     Result,
@@ -35,12 +34,13 @@ def simulated(
         cpu_share=cell.load.cpu_share(cell.link_mbps),
         age_s=0.0 if cell.load.fresh else 60.0,
     )
-    around = policy.around
+    around, way = policy.around, hosts or Hosts(cell.link_mbps)
     if cell.contestant.ours:
-        around = replace(around, curve=dirty_curve(guest))
+        limit_ms = float(getattr(policy, "limit_max_ms", 0))
+        around = foreseen(around, guest, way, limit_ms)
     scenario = Scenario(
         guest=guest,
-        hosts=hosts or Hosts(cell.link_mbps),
+        hosts=way,
         budget=policy.budget,
         around=around,
         seed=seed,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs cells: one real migration each, watched from outside, verified."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -242,6 +243,7 @@ def row(
         "repeat": cell.repeat,
         "rate_mib_s": cell.load.rate_mib_s(cell.link_mbps),
         "at": round(time.time(), 1),
+        "busy": round(os.getloadavg()[0], 2),
         "outcome": _outcome(did["completed"], codes),
         "postcopy": seen.end.postcopy,
         "paused": seen.end.forced,

@@ -66,6 +66,7 @@ RUNS = (
     "predicted",
     "predicted_total_s",
     "predicted_downtime_ms",
+    "load_average",
 )
 
 
@@ -169,6 +170,7 @@ def _run(row: Row) -> list[object]:
         row["memory_ok"],
         " ".join(row["codes"]),
         *_predicted(row),
+        row.get("busy"),
     ]
 
 
