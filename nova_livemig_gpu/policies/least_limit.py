@@ -19,7 +19,8 @@ It is raised again
   prediction, where the pass left 90% of what the one before it left, and
   where two passes have left what fits into L_max: it would be over by now,
   whatever was predicted;
-* to L_max, when QEMU has run several passes between two looks.
+* to L_max, when QEMU has run several passes between two looks, twice in a
+  row: once is how a migration ends.
 
 Missing data: without a curve, bytes left or B, and in a first pass of less
 than a second, L stays what it is.
@@ -122,7 +123,8 @@ def in_haste(progress: Progress, limit_max_ms: int) -> Decision | None:
     limit = progress.limit_ms
     if limit is None or limit >= limit_max_ms:
         return None
-    if not progress.passes or not progress.passes[-1].merged:
+    newest = progress.passes[-2:]
+    if len(newest) < 2 or not all(each.merged for each in newest):
         return None
     return _set(
         limit_max_ms, "floor_reached", f"passes end, but not below {limit} ms"
