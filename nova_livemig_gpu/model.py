@@ -20,6 +20,7 @@ SETTING_NAMES = (
     "bandwidth_mbps",
     "goal",
     "over_budget",
+    "postcopy_start",
 )
 
 
@@ -48,6 +49,13 @@ class OverBudget(Enum):
     ALLOW = "allow"
 
 
+class PostcopyStart(Enum):
+    """When post-copy may begin, see the option ``postcopy_start``."""
+
+    AFTER_FIRST_PASS = "after_first_pass"
+    AS_PREDICTED = "as_predicted"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one server's migration may cost; the resolved settings.
@@ -59,6 +67,7 @@ class Budget:
     :ivar bandwidth_mbps: most to send in Mbit/s; None: no limit
     :ivar over_budget: whether the server may go although its device needs
         longer than ``max_downtime_ms``
+    :ivar postcopy_start: when the switch to post-copy may come
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -72,6 +81,7 @@ class Budget:
     bandwidth_mbps: int | None
     goal: Goal
     over_budget: OverBudget = OverBudget.REFUSE
+    postcopy_start: PostcopyStart = PostcopyStart.AFTER_FIRST_PASS
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -134,6 +144,8 @@ class Pass:
         both
     :ivar merged: the loop was away, and it is several passes in one: what
         it dirtied and how long it took do not belong together
+    :ivar throttle_percent: what auto-converge took from the CPUs in it; 0:
+        nothing
     """
 
     number: int
@@ -143,6 +155,7 @@ class Pass:
     dirtied_bytes: int
     merged: bool = False
     unsent_bytes: int = 0
+    throttle_percent: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -262,6 +275,18 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class ThrottleSteps:
+    """Steps of auto-converge, in points of the CPUs' time.
+
+    :ivar initial: the first one (QEMU: 20)
+    :ivar increment: each further one (QEMU: 10), to 99 at most
+    """
+
+    initial: int
+    increment: int
+
+
+@dataclass(frozen=True)
 class StartPlan:
     """Everything that is fixed when a migration starts.
 
@@ -273,6 +298,7 @@ class StartPlan:
         side by side; None: as Nova has it
     :ivar switchover_mib_s: what QEMU is told that the link carries when it
         stops the guest, libvirt's unit; None: it takes what it measures
+    :ivar throttle: how auto-converge begins; None: as QEMU has it
     :ivar notes: why a wish of the budget could not be granted
     """
 
@@ -282,6 +308,7 @@ class StartPlan:
     max_downtime_ms: int | None
     channels: int | None = None
     switchover_mib_s: int | None = None
+    throttle: "ThrottleSteps | None" = None
     notes: tuple[str, ...] = ()
 
 

@@ -26,6 +26,7 @@ class Options:
     bandwidth_mbps: int | None
     goal: str
     over_budget: str
+    postcopy_start: str
     image_properties: tuple[str, ...]
     poll_interval_ms: int
     switchover_overhead_ms: int

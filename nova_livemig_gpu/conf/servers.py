@@ -206,6 +206,38 @@ Related options:
 * flavor extra spec ``livemig_gpu:over_budget``
 """,
     ),
+    cfg.StrOpt(
+        "postcopy_start",
+        default="after_first_pass",
+        choices=[
+            ("after_first_pass", "when all memory has been sent once"),
+            (
+                "as_predicted",
+                "inside the first pass where pre-copy is foreseen to take "
+                "much longer; else after it",
+            ),
+        ],
+        mutable=True,
+        help="""
+When the policy ``adaptive`` with goal ``fast`` may switch a server to
+post-copy.
+
+The earlier, the shorter is the migration, and the longer does the server
+fetch memory that it needs from its old host: it starts slowly there, beyond
+``max_downtime_ms`` (seen: a second instead of 0.3 s, for a migration of 7
+seconds instead of 8), and while it does, the loss of either host or of the
+link between them loses the server. ``as_predicted`` switches inside the
+first pass only where the dirty curve is known before the start (see
+``predict``) and says that pre-copy would not end, or take a quarter longer;
+and no earlier than when a tenth of the memory would have to be sent twice.
+Where nothing is known it is ``after_first_pass``.
+
+Related options:
+
+* ``postcopy``, ``goal``, ``predict``
+* flavor extra spec ``livemig_gpu:postcopy_start``
+""",
+    ),
     cfg.ListOpt(
         "image_properties",
         default=[],
@@ -221,7 +253,7 @@ Possible values:
 
 * a list of ``policy``, ``max_downtime_ms``, ``timeout_s``, ``on_timeout``,
   ``postcopy``, ``auto_converge``, ``bandwidth_mbps``, ``goal``,
-  ``over_budget``; empty: image properties are ignored
+  ``over_budget``, ``postcopy_start``; empty: image properties are ignored
 """,
     ),
 ]

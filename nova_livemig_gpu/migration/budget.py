@@ -19,6 +19,7 @@ from nova_livemig_gpu.model import (
     Goal,
     OnTimeout,
     OverBudget,
+    PostcopyStart,
 )
 
 LOG = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "bandwidth_mbps": integer(0, 10_000_000),
     "goal": choice(*(member.value for member in Goal)),
     "over_budget": choice(*(member.value for member in OverBudget)),
+    "postcopy_start": choice(*(member.value for member in PostcopyStart)),
 }
 
 
@@ -184,5 +186,6 @@ def _budget(values: Mapping[str, Any], sources: dict[str, str]) -> Budget:
         bandwidth_mbps=values["bandwidth_mbps"] or None,
         goal=Goal(values["goal"]),
         over_budget=OverBudget(values["over_budget"]),
+        postcopy_start=PostcopyStart(values["postcopy_start"]),
         sources=sources,
     )

@@ -35,11 +35,11 @@ from enum import Enum
 from nova_livemig_gpu.model import JobState
 from nova_livemig_gpu.planning import rates
 from nova_livemig_gpu.planning.host import (
-    HEADER_BYTES,
     PAGE_BYTES,
     Guest,
     Hosts,
 )
+from nova_livemig_gpu.planning.outgoing import Outgoing
 from nova_livemig_gpu.planning.throttle import Throttle
 
 _GIB = 2**30
@@ -63,8 +63,7 @@ class Engine:
     """One migration. All attributes are there to be read.
 
     :ivar t_s: how far it has got
-    :ivar left_bytes: R
-    :ivar sent_bytes: on the wire
+    :ivar out: what is left and what was sent
     :ivar downtime_ms: pause of the guest; None: none so far
     :ivar work_s: seconds of work that the guest got done
     """
@@ -74,6 +73,7 @@ class Engine:
         guest: Guest,
         hosts: Hosts,
         auto_converge: bool,
+        throttle: Throttle,
         cap_mib_s: int,
         seed: int,
         cut_s: float | None,
@@ -90,15 +90,12 @@ class Engine:
         self.phase = Phase.SETUP
         self.state = JobState.RUNNING
         self.t_s = 0.0
-        self.left_bytes = float(guest.total_bytes)
-        self._left_zero_bytes = float(guest.total_bytes - guest.nonzero_bytes)
-        self.sent_bytes = 0.0
+        self.out = Outgoing(guest.total_bytes, guest.nonzero_bytes)
         self.rates = rates.Rates()
         self.iteration = 0
         self._pass_s = self._collected_s = 0.0
-        self.normal_bytes = self.zero_bytes = 0.0
         self.dirty_bps: float | None = None
-        self.throttle = Throttle()
+        self.throttle = throttle
         self.work_s = 0.0
         self._stopped = False
         self.downtime_ms: float | None = None
@@ -159,7 +156,7 @@ class Engine:
                 return self._end_s
 
     def _pass_end_s(self) -> float:
-        spare = max(self.left_bytes - self._threshold(), 0.0)
+        spare = max(self.out.left_bytes - self._threshold(), 0.0)
         fits_s = max(self.t_s, self._pass_s) + spare / self.rates.page_bps
         slice_s = self._hosts.slice_s
         slices = math.ceil((fits_s - self._pass_s) / slice_s - _SAME)
@@ -182,34 +179,16 @@ class Engine:
         if not self._stopped:
             self.work_s += seconds * self._share
         if self.phase is Phase.PRECOPY:
-            self._send(until_s - max(self._pass_s, until_s - seconds))
+            sending_s = until_s - max(self._pass_s, until_s - seconds)
+            self.out.send(self.rates.page_bps * max(sending_s, 0.0))
         elif self.phase is Phase.LAST:
-            pages = min(self.rates.page_bps * seconds, self.left_bytes)
-            self.left_bytes -= pages
-            self.normal_bytes += pages
-            self.sent_bytes += self.rates.wire_bps * seconds
-
-    def _send(self, seconds: float) -> None:
-        """Send pages of the pass that runs."""
-        pages = min(self.rates.page_bps * max(seconds, 0.0), self.left_bytes)
-        zero = pages * self._zero_share
-        self.left_bytes -= pages
-        self._left_zero_bytes -= zero
-        self.zero_bytes += zero
-        self.normal_bytes += pages - zero
-        headers = zero / PAGE_BYTES * HEADER_BYTES
-        self.sent_bytes += (pages - zero) * rates.WIRE + headers
+            self.out.send_last(
+                self.rates.page_bps * seconds, self.rates.wire_bps * seconds
+            )
 
     @property
     def _share(self) -> float:
         return self._guest.work_share(self.throttle.percent)
-
-    @property
-    def _zero_share(self) -> float:
-        """Of what is left."""
-        if not self.left_bytes:
-            return 0.0
-        return self._left_zero_bytes / self.left_bytes
 
     # ---- events
 
@@ -222,7 +201,10 @@ class Engine:
             case Phase.PRECOPY:
                 self._collect()
                 device = self._guest.device_stop_bytes
-                if self.left_bytes + device <= self._threshold() + _ROUNDING:
+                if (
+                    self.out.left_bytes + device
+                    <= self._threshold() + _ROUNDING
+                ):
                     self._switchover()
                 else:
                     self._next_pass()
@@ -261,18 +243,18 @@ class Engine:
         seconds = self.t_s - self._collected_s
         if seconds > 0:
             self.dirty_bps = fresh / seconds
-        self.left_bytes += fresh
+        self.out.left_bytes += fresh
         self._collected_s = self.t_s
         if self._auto_converge:
             self.throttle = self.throttle.collected(
-                self.t_s, self.sent_bytes, fresh
+                self.t_s, self.out.sent_bytes, fresh
             )
 
     def _unsent(self, reach: float) -> float:
         """What of the memory that the guest writes is still to be sent."""
         if self.iteration == 1:
-            return reach * self.left_bytes / self._guest.total_bytes
-        return min(self.left_bytes, reach)
+            return reach * self.out.left_bytes / self._guest.total_bytes
+        return min(self.out.left_bytes, reach)
 
     def _switchover(self) -> None:
         self._stop(self._hosts.link_bps)
@@ -286,8 +268,7 @@ class Engine:
     @property
     def _rest_bytes(self) -> float:
         """What is left, on the wire."""
-        pages = self.left_bytes * (1 - self._zero_share)
-        return pages * rates.WIRE + self._guest.device_stop_bytes
+        return self.out.rest_bytes + self._guest.device_stop_bytes
 
     def _last(self, seconds: float) -> None:
         """Send the rest once, in so many seconds."""
@@ -296,7 +277,7 @@ class Engine:
         self.rates = replace(
             self.rates,
             wire_bps=self._rest_bytes / seconds,
-            page_bps=self.left_bytes / seconds,
+            page_bps=self.out.left_bytes / seconds,
         )
         self.phase = Phase.LAST
 
@@ -304,4 +285,4 @@ class Engine:
         self.phase = Phase.ENDED
         self.state = state
         if state is JobState.COMPLETED:
-            self.left_bytes = 0.0
+            self.out.left_bytes = 0.0

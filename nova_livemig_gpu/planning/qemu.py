@@ -12,6 +12,7 @@ from nova_livemig_gpu.migration.loop import Clock, Job, JobRefused
 from nova_livemig_gpu.model import JobState, Sample, StartPlan
 from nova_livemig_gpu.planning.engine import Engine, Phase
 from nova_livemig_gpu.planning.host import PAGE_BYTES, Guest, Hosts
+from nova_livemig_gpu.planning.throttle import QEMU_STEPS, Throttle
 from nova_livemig_gpu.policies.progress import Progress
 
 
@@ -68,6 +69,7 @@ class SimulatedQemu(Job):
             guest,
             hosts,
             plan.auto_converge,
+            Throttle(steps=plan.throttle or QEMU_STEPS),
             plan.bandwidth_mib_s,
             seed,
             cut_s,
@@ -84,13 +86,13 @@ class SimulatedQemu(Job):
             now.state,
             iteration=now.iteration,
             total_bytes=self._guest.total_bytes,
-            processed_bytes=int(now.sent_bytes),
-            remaining_bytes=int(now.left_bytes),
+            processed_bytes=int(now.out.sent_bytes),
+            remaining_bytes=int(now.out.left_bytes),
             memory_bps=now.rates.wire_bps,
             dirty_bps=now.dirty_bps,
             page_size_bytes=PAGE_BYTES,
-            normal_pages=int(now.normal_bytes / PAGE_BYTES),
-            zero_pages=int(now.zero_bytes / PAGE_BYTES),
+            normal_pages=int(now.out.normal_bytes / PAGE_BYTES),
+            zero_pages=int(now.out.zero_bytes / PAGE_BYTES),
             throttle_percent=now.throttle.percent or None,
         )
 
@@ -147,7 +149,7 @@ class SimulatedQemu(Job):
             state=now.state,
             total_s=now.t_s,
             downtime_ms=now.downtime_ms,
-            sent_bytes=now.sent_bytes,
+            sent_bytes=now.out.sent_bytes,
             passes=now.iteration,
             postcopy=self._postcopy,
             paused=self._paused,

@@ -8,7 +8,8 @@ not lower it and does not reset the count of one.
 
 Source: ``migration_trigger_throttle`` in QEMU's migration/ram.c with
 ``throttle-trigger-threshold`` 50, ``cpu-throttle-initial`` 20,
-``cpu-throttle-increment`` 10, ``max-cpu-throttle`` 99.
+``cpu-throttle-increment`` 10, ``max-cpu-throttle`` 99; the steps can be set
+at the start.
 
 Example: collections at 4, 6, 8, 10 s, each with more dirtied than sent: 20%
 at 6 s, 30% at 10 s.
@@ -16,10 +17,12 @@ at 6 s, 30% at 10 s.
 
 from dataclasses import dataclass, replace
 
+from nova_livemig_gpu.model import ThrottleSteps
+
 _THRESHOLD = 0.5
-_INITIAL = 20
-_STEP = 10
 _MOST = 99
+#: Where nobody sets them.
+QEMU_STEPS = ThrottleSteps(initial=20, increment=10)
 _PERIOD_S = 1.0
 
 
@@ -32,6 +35,7 @@ class Throttle:
     :ivar since_s: last evaluation
     :ivar sent_bytes: sent by then, in all
     :ivar dirtied_bytes: found dirty since then
+    :ivar steps: first one and each further one
     """
 
     percent: int = 0
@@ -39,6 +43,7 @@ class Throttle:
     since_s: float = 0.0
     sent_bytes: float = 0.0
     dirtied_bytes: float = 0.0
+    steps: ThrottleSteps = QEMU_STEPS
 
     def collected(
         self, now_s: float, sent_bytes: float, dirtied_bytes: float
@@ -57,5 +62,6 @@ class Throttle:
         percent = self.percent
         if high >= 2:
             high = 0
-            percent = min(percent + _STEP, _MOST) if percent else _INITIAL
-        return Throttle(percent, high, now_s, sent_bytes, 0.0)
+            more = self.steps.increment if percent else self.steps.initial
+            percent = min(percent + more, _MOST)
+        return Throttle(percent, high, now_s, sent_bytes, 0.0, self.steps)

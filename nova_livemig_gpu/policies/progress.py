@@ -3,20 +3,7 @@
 :class:`Progress` is an immutable fold: ``advance`` takes a sample and
 returns the next Progress. Policies see nothing else.
 
-The end of a pass is seen between two samples, as a rise of ``iteration``.
-Sample r1 (bytes left) at t1 is the last of the old pass, r2 at t2 the first
-of the new one, and h bytes of memory were handled between them (pages sent
-and zero pages, QEMU's ``normal`` and ``duplicate``). QEMU ends a pass when
-what is left fits into bandwidth B times limit L, so
-
-    end     = t1 + (t2 - t1) * clamp((r1 - B * L) / h, 0, 1)
-    dirtied = max(0, r2 - r1 + h)
-
-Without page counts h is what was sent, and dirtied is r2 at least.
-
-Example: B * L is 10 MB; 20 MB left at 1.0 s, then at 1.25 s iteration + 1,
-25 MB handled in between and 60 MB left: the pass ended at 1.1 s and found
-65 MB dirty.
+What the end of a pass looks like stands in ``policies.pass_end``.
 """
 
 from dataclasses import dataclass, replace
@@ -28,6 +15,7 @@ from nova_livemig_gpu.model import (
     Pass,
     Sample,
 )
+from nova_livemig_gpu.policies import pass_end
 from nova_livemig_gpu.prediction import merge, shown
 from nova_livemig_gpu.prediction.merge import Observed
 
@@ -136,36 +124,18 @@ class Progress:
         )
 
     def _next_pass(self, last: Sample, now: Sample) -> "Progress":
-        handled = _handled_bytes(last, now)
-        left, after = last.remaining_bytes or 0, now.remaining_bytes or 0
-        share = 1.0
-        if handled > 0:
-            share = (left - self._fits_bytes()) / handled
-        share = min(max(share, 0.0), 1.0)
-        end_s = last.t_s + (now.t_s - last.t_s) * share
-        sent_before = last.processed_bytes or 0
-        sent_now = now.processed_bytes or 0
-        end_bytes = round(sent_before + (sent_now - sent_before) * share)
-        dirtied = max(after - left + handled, 0)
-        if not _has_pages(last, now):
-            dirtied = max(dirtied, after)
-        done = Pass(
-            number=self.pass_count + 1,
-            start_s=self.pass_start_s,
-            end_s=end_s,
-            sent_bytes=max(end_bytes - self.pass_start_bytes, 0),
-            dirtied_bytes=dirtied,
-            merged=(now.iteration or 0) - (last.iteration or 0) > 1,
-            unsent_bytes=max(round(left - handled * share), 0),
+        begin = pass_end.Begin(
+            self.pass_count + 1, self.pass_start_s, self.pass_start_bytes
         )
+        done, after = pass_end.ended(begin, last, now, self._fits_bytes())
         return replace(
             self._with_best(done),
             rates_bps=self._rates_with(done),
             sample=now,
             passes=(*self.passes[-_KEPT_PASSES:], done),
             pass_count=done.number,
-            pass_start_s=end_s,
-            pass_start_bytes=end_bytes,
+            pass_start_s=after.t_s,
+            pass_start_bytes=after.bytes,
             window=_window(self.window, now),
             pass_ended=not done.merged,
         )
@@ -261,10 +231,21 @@ class Progress:
         when a newer one lies within 10% of its period. What was known
         before the start is merged with them, and ages with the migration.
 
+        A throttle that has risen makes a new curve: what passes under a
+        smaller one showed, and what was known before the start, is of no
+        more use once a pass has ended under this one.
+
         :param before: measured or remembered before the start
         """
+        now = self.passes[-1].throttle_percent if self.passes else 0
+        if now:
+            before = None
         seen = shown.points(
-            self.passes[-_CURVE_PASSES:],
+            [
+                each
+                for each in self.passes[-_CURVE_PASSES:]
+                if each.throttle_percent >= now
+            ],
             self.memory_ceiling_bytes(),
             self.elapsed_s,
         )
@@ -291,23 +272,6 @@ def _changed(progress: Progress, **fields: Any) -> Progress:
     new = object.__new__(Progress)
     new.__dict__.update(progress.__dict__, **fields)
     return new
-
-
-def _has_pages(*samples: Sample) -> bool:
-    return all(
-        s.normal_pages is not None
-        and s.zero_pages is not None
-        and s.page_size_bytes is not None
-        for s in samples
-    )
-
-
-def _handled_bytes(last: Sample, now: Sample) -> int:
-    if not _has_pages(last, now):
-        return (now.processed_bytes or 0) - (last.processed_bytes or 0)
-    pages = (now.normal_pages or 0) + (now.zero_pages or 0)
-    pages -= (last.normal_pages or 0) + (last.zero_pages or 0)
-    return pages * (now.page_size_bytes or 0)
 
 
 def _rate(window: tuple[Sample, ...]) -> float | None:

@@ -66,12 +66,15 @@ class Wanted:
 
     :ivar limit_ms: QEMU's downtime limit
     :ivar switch_pass: hybrid: post-copy begins after this pass
+    :ivar early: hybrid: it begins inside the first one where the law of
+        ``prediction.early`` finds a moment in it
     """
 
     limit_ms: float
     mode: Mode = Mode.PRECOPY
     rule: Rule = Rule.PASSES
     switch_pass: int = 1
+    early: bool = False
 
 
 def check(load: Workload, transport: Transport, wanted: Wanted) -> None:

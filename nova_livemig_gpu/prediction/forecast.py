@@ -11,6 +11,8 @@ hybrid     total = setup + disk / B + the first passes + switch
                    + f(the last of them) / B + X
            downtime = switch + X; as pre-copy where a pass fits into the
            limit before. Nothing is sent twice after the switch.
+           Inside the first pass (``prediction.early``): setup + disk / B
+           + (first pass + a tenth of the memory) / B + switch + X
 
 P90 of the total is the total at ``bandwidth_low_bps``; None where it does
 not converge there. Overhead and stun add their own, and as they are
@@ -27,8 +29,8 @@ Example: two passes, 20 s and 0.2 s; Q / B = 50 ms, overhead 30 ms, a stun of
 import math
 from dataclasses import replace
 
-from nova_livemig_gpu.model import Mode, Prediction
-from nova_livemig_gpu.prediction import passes, qemu
+from nova_livemig_gpu.model import GuestMemory, Mode, Prediction
+from nova_livemig_gpu.prediction import early, passes, qemu
 from nova_livemig_gpu.prediction.asked import (
     Rule,
     Transport,
@@ -123,6 +125,8 @@ def _hybrid(
 ) -> Prediction:
     limit_ms = wanted.limit_ms
     memory, curve = load.memory, load.curve or passes.idle_curve(load.memory)
+    if wanted.early and early.comes(memory, curve, rate_bps):
+        return _in_first_pass(memory, transport, rate_bps)
     first_s = passes.first_bytes(memory) / rate_bps
     before_s, last_s, number = 0.0, first_s, 0
     while number < wanted.switch_pass:
@@ -140,6 +144,22 @@ def _hybrid(
         (before_s + last_s) * rate_bps,
         0.0,
         f"post-copy after pass {number}",
+        Mode.HYBRID,
+    )
+
+
+def _in_first_pass(
+    memory: GuestMemory, transport: Transport, rate_bps: float
+) -> Prediction:
+    sending_s = early.total_s(memory, rate_bps)
+    return Prediction(
+        True,
+        sending_s + transport.switch_ms / 1e3,
+        transport.switch_ms,
+        1,
+        sending_s * rate_bps,
+        0.0,
+        "post-copy inside pass 1",
         Mode.HYBRID,
     )
 

@@ -60,6 +60,10 @@ def register() -> list[base.ExtraSpecValidator]:
             "longer than max_downtime_ms.",
             _enum("refuse", "warn", "allow"),
         ),
+        "postcopy_start": (
+            "When the server may be switched to post-copy.",
+            _enum("as_predicted", "after_first_pass"),
+        ),
     }
     return [
         base.ExtraSpecValidator(

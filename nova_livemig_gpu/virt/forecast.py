@@ -13,9 +13,10 @@ overhead    what is kept free of the budget
 stun        framebuffer in use now by NVML; the vGPU type's; no stun, and the
             record says so
 
-A policy that may switch to post-copy does it after the first pass, where
-that is faster or pre-copy does not end (``policies.adaptive``): then that is
-what is predicted. What past predictions were wrong by corrects this one.
+A policy that may switch to post-copy does it after the first pass or inside
+it, where that is faster or pre-copy does not end (``policies.to_postcopy``):
+then that is what is predicted. What past predictions were wrong by corrects
+this one.
 
 Nothing here raises. What fails is unknown, said once in the log.
 """
@@ -35,10 +36,11 @@ from nova_livemig_gpu.model import (
     Goal,
     GuestMemory,
     Mode,
+    PostcopyStart,
     Prediction,
     Stun,
 )
-from nova_livemig_gpu.prediction import calibration, merge, passes
+from nova_livemig_gpu.prediction import calibration, early, merge, passes
 from nova_livemig_gpu.prediction import stun as stuns
 from nova_livemig_gpu.prediction.asked import (
     Rule,
@@ -234,8 +236,8 @@ def _memory(domain: Any, total_bytes: int) -> GuestMemory:
 def _given(load: Workload, transport: Transport, asked: Asked) -> Prediction:
     """Of pre-copy, or of a switch to post-copy where that will be done."""
 
-    def as_(mode: Mode) -> Prediction:
-        wanted = Wanted(asked.limit_ms, mode, Rule.QEMU)
+    def as_(mode: Mode, soon: bool = False) -> Prediction:
+        wanted = Wanted(asked.limit_ms, mode, Rule.QEMU, early=soon)
         return forecast(load, transport, wanted)
 
     budget = asked.budget
@@ -243,6 +245,11 @@ def _given(load: Workload, transport: Transport, asked: Asked) -> Prediction:
     if not budget.postcopy or asked.around.no_postcopy or asked.around.vfio:
         return plain
     switched = as_(Mode.HYBRID)
+    start = budget.postcopy_start
+    if budget.goal is Goal.FAST and start is PostcopyStart.AS_PREDICTED:
+        soon = as_(Mode.HYBRID, soon=True)
+        if soon.total_s is not None and early.pays(plain, soon.total_s):
+            switched = soon
     if not plain.converges:
         return switched
     assert plain.total_s is not None and switched.total_s is not None

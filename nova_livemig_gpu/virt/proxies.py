@@ -92,6 +92,13 @@ def parameters(plan: StartPlan) -> dict[str, Any]:
     name = channels.parameter()
     if plan.switchover_mib_s is not None and name is not None:
         extra[name] = plan.switchover_mib_s
+    if plan.auto_converge and plan.throttle is not None:
+        extra[libvirt.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL] = (
+            plan.throttle.initial
+        )
+        extra[libvirt.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT] = (
+            plan.throttle.increment
+        )
     return extra
 
 

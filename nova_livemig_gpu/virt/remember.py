@@ -8,11 +8,11 @@ us.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nova_livemig_gpu.history.entry import Entry, Settings
-from nova_livemig_gpu.model import JobState, Outcome
+from nova_livemig_gpu.model import JobState, Outcome, Pass
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.prediction import shown
 from nova_livemig_gpu.prediction.stun import StunSeen
@@ -38,7 +38,7 @@ def entry(
     memory_bytes = int(head["memory_mb"]) * 2**20
     passes = end.passes if end else ()
     now_s = end.elapsed_s if end else 0.0
-    points = shown.points(passes, memory_bytes, now_s)
+    points = shown.points(_free(passes), memory_bytes, now_s)
     return Entry(
         migration=str(head["migration"]),
         server=str(head["server"]),
@@ -50,7 +50,7 @@ def entry(
             mode=_mode(outcome, end), limit_ms=end.limit_ms if end else None
         ),
         memory_bytes=memory_bytes,
-        bandwidth_bps=shown.bandwidth_bps(passes),
+        bandwidth_bps=shown.bandwidth_bps(_free(passes) or passes),
         concurrent=head.get("running"),
         overhead_ms=_overhead_ms(outcome, end, vfio),
         curve=points[:1] + points[1:][-_PASSES_KEPT:],
@@ -80,6 +80,12 @@ def error(foreseen: Foreseen, outcome: Outcome) -> dict[str, Any] | None:
             given.downtime_ms - outcome.downtime_ms, 1
         )
     return found
+
+
+def _free(passes: Sequence[Pass]) -> list[Pass]:
+    """Without those that auto-converge has slowed down: they show another
+    guest, and waiting for it."""
+    return [each for each in passes if not each.throttle_percent]
 
 
 def _mode(outcome: Outcome, end: Progress | None) -> str:

@@ -12,6 +12,7 @@ from livelab.benching import (
     calibrate,
     contestants,
     figures,
+    goals,
     loads,
     report,
     table,
@@ -86,7 +87,7 @@ def test_every_load_fits_into_its_guest():
 def test_cells_take_turns():
     found = cells(loads.ALL, (200, 400), contestants.ALL, (300, 1000), 3)
     assert len({cell.key for cell in found}) == len(found)
-    assert len(found) == 9 * 2 * (13 + 2 * 2) * 3
+    assert len(found) == 9 * 2 * (13 + 3 * 2) * 3
     assert found == cells(
         loads.ALL, (200, 400), contestants.ALL, (300, 1000), 3
     )
@@ -101,7 +102,7 @@ def test_cells_take_turns():
 
 def test_what_is_hopeless_or_long_is_not_repeated():
     first, second = cells(
-        loads.ALL[:1], (400,), contestants.ALL[2:3], (300,), 2
+        loads.ALL[:1], (400,), contestants.ALL[3:4], (300,), 2
     )
     place = first.place
     done = row(place=place)
@@ -183,7 +184,7 @@ def test_duels_are_with_those_that_kept_the_budget():
     assert found["sweep 1/2"].ratio == pytest.approx(0.4)
     assert found["idle"].best.name == "nova-default"
     assert found["idle"].ratio == pytest.approx(6.1 / 6.0)
-    said = "\n".join(table.goals(rows(), 300))
+    said = "\n".join(goals.goals(rows(), 300))
     assert "median total 0.40" in said and "median total 1.02" in said
 
 
@@ -200,7 +201,7 @@ def test_the_front():
 
 def test_done_cells_teach_the_estimate():
     (cell,) = cells(
-        loads.find(["idle"]), (400,), contestants.ALL[2:3], (300,), 1
+        loads.find(["idle"]), (400,), contestants.ALL[3:4], (300,), 1
     )
     guess = Estimate([], 165).seconds(cell)
     assert 10 < guess < 30
@@ -224,3 +225,26 @@ def test_the_report_is_whole(tmp_path: Path):
     assert "| proxmox |" in (tmp_path / "medians.md").read_text()
     assert "simulator: median error" in console.export_text()
     assert json.dumps(seen), "rows are JSON"
+
+
+def test_runs_tell_what_was_predicted():
+    def told(**foreseen):
+        return table.runs([row(foreseen=foreseen)])[0][-4:-1]
+
+    said = {"converges": True, "mode": "hybrid", "total_s": 6.5}
+    said["downtime_ms"] = 60.0
+    assert told(forecast=said) == ["hybrid", "6.500", "60.000"]
+    assert told(forecast={**said, "converges": False})[0] == "no end"
+    assert told(forecast=None, no_forecast="why") == ["why", "", ""]
+    assert table.runs([row()])[0][-4:] == ["", "", "", ""]
+    assert len(table.runs([row()])[0]) == len(table.RUNS)
+
+
+def test_each_of_ours_is_judged_alone():
+    other = "adaptive, no post-copy"
+    seen = [*rows(), row(contestant=other, did={"total_ms": 30_000})]
+    said = goals.goals(seen, 300)
+    assert any(x.startswith("adaptive: completed 2 of 2") for x in said)
+    assert any(x.startswith(f"{other}: completed 1 of 1") for x in said)
+    assert any("against nova-vgpu-guide: downtime 0.04" in x for x in said)
+    assert any("more than 1.15" in x and other in x for x in said)

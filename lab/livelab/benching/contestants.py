@@ -8,14 +8,17 @@ from nova_livemig_gpu.model import (
     Budget,
     Goal,
     OnTimeout,
+    PostcopyStart,
     Staircase,
     Surroundings,
 )
 from nova_livemig_gpu.policies import loader
 from nova_livemig_gpu.policies.base import Policy
 
-#: The option's default, see switchover_overhead_ms.
-OVERHEAD_MS = 100
+#: See switchover_overhead_ms. Its default, 100, is ample for a guest under
+#: KVM; under emulation the destination starts with nothing translated, and
+#: the guest's own marks show 118 ms beyond QEMU's limit.
+OVERHEAD_MS = 150
 #: Nova's defaults; its GiB are 2 at least.
 STAIRS = Staircase(downtime_ms=500, steps=10, delay_s=75, size_gib=2.0)
 
@@ -32,6 +35,7 @@ class Contestant:
     postcopy: bool = True
     auto_converge: bool = True
     ours: bool = False
+    start: PostcopyStart = PostcopyStart.AFTER_FIRST_PASS
 
     def make(self, budget_ms: int, cut_s: float) -> Policy:
         """The policy; a migration that runs for cut_s is aborted.
@@ -49,6 +53,7 @@ class Contestant:
                 auto_converge=self.auto_converge,
                 bandwidth_mbps=None,
                 goal=Goal.FAST,
+                postcopy_start=self.start,
             ),
             Surroundings(overhead_ms=OVERHEAD_MS, staircase=STAIRS),
         )
@@ -64,6 +69,12 @@ ALL = (
     Contestant(
         "adaptive, no post-copy", "adaptive", postcopy=False, ours=True
     ),
+    Contestant(
+        "adaptive, early post-copy",
+        "adaptive",
+        ours=True,
+        start=PostcopyStart.AS_PREDICTED,
+    ),
     # Nova permits neither by default.
     Contestant("nova-default", "nova-staircase", False, False),
     Contestant("nova-auto-converge", "nova-staircase", False, True),
@@ -78,6 +89,13 @@ ALL = (
     _plain("kubevirt-stall-disrupt"),
     _plain("proxmox"),
     _plain("xen-2005"),
+)
+#: What fits into three hours: Xen's law begins at 50 Mbit/s, and takes half a
+#: minute for what the others do in six seconds.
+FULL = tuple(
+    each.name
+    for each in ALL
+    if each.name not in ("adaptive, early post-copy", "xen-2005")
 )
 QUICK = ("adaptive", "nova-default", "nova-vgpu-guide", "ovirt-post-copy")
 

@@ -22,9 +22,9 @@ the same guest. total: as QEMU counts it. downtime: the longer of QEMU's
 figure and the longest gap between the marks that the guest writes every 10
 ms wherever it runs, less the longest gap in the seconds before. in budget:
 completed with a downtime within the budget. A migration that is not
-completed when it is cut counts as failed. A cell that took longer than a
-minute, or failed, is not repeated. memory: every byte was verified by the
-guest after the migration. against limit: total, over non-zero memory by
+completed when it is cut counts as failed. A cell that took longer than 20
+seconds, or failed, is not repeated. memory: every byte was verified by
+the guest after the migration. against limit: total, over non-zero memory by
 link rate. Dotted: the budget; grey: the Pareto front; hollow: some runs
 failed."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from livelab.benching import calibrate, figures, page, plot, table
+from livelab.benching import calibrate, figures, goals, page, plot, table
 from livelab.benching.figures import Row
 
 
@@ -40,17 +40,17 @@ def write(
         name = f"Budget {budget_ms} ms"
         columns = table.overall(rows, budget_ms)
         duels = table.duels(figures.duels(rows, budget_ms))
-        goals = table.goals(rows, budget_ms)
+        asked = goals.goals(rows, budget_ms)
         console.print(_rich(name, table.COLUMNS, columns))
         console.print(_rich(name, table.DUELS, duels))
-        console.print("\n".join(goals), highlight=False)
+        console.print("\n".join(asked), highlight=False)
         markdown += [
             f"### {name}\n",
             table.markdown(table.COLUMNS, columns),
             table.markdown(table.DUELS, duels),
-            "".join(f"* {goal}\n" for goal in goals),
+            "".join(f"* {goal}\n" for goal in asked),
         ]
-        parts += _parts(name, rows, budget_ms, columns, duels, goals)
+        parts += _parts(name, rows, budget_ms, columns, duels, asked)
     parts.append(_simulated(rows, cut_s, console))
     (out / "medians.md").write_text("\n".join(markdown))
     page.write(title, parts, out / "bench.html")
@@ -87,13 +87,13 @@ def _parts(
     budget_ms: int,
     columns: table.Lines,
     duels: table.Lines,
-    goals: Sequence[str],
+    asked: Sequence[str],
 ) -> list[page.Part]:
     return [
         (
             f"{name}: all loads and links",
             "Medians of the runs that completed.",
-            page.table(table.COLUMNS, columns) + page.listed(goals),
+            page.table(table.COLUMNS, columns) + page.listed(asked),
         ),
         (
             f"{name}: time against downtime",

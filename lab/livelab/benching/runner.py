@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs cells: one real migration each, watched from outside, verified."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -9,8 +10,9 @@ from typing import Any
 
 import libvirt
 
-from livelab.benching import contestants
+from livelab.benching import contestants, foresight
 from livelab.benching.cells import Cell
+from livelab.benching.foresight import Foresight
 from livelab.benching.loads import MEMORY_MIB, Load
 from livelab.benching.ticks import Ticks, Watched
 from livelab.errors import LabError
@@ -20,6 +22,8 @@ from livelab.plainguest import PlainGuest
 from livelab.predicting import journey
 from livelab.predicting.results import Results
 from nova_livemig_gpu.model import JobState
+from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.virt.foreseen import Foreseen
 
 #: Watched after a migration's end, and let run before the first one.
 AFTER_S, SETTLE_S = 1.5, 4.0
@@ -50,6 +54,7 @@ class Guest:
         self.plain.destroy(*hosts)
         self.plain.start(self.source)
         self.plain.wait_for("^READY")
+        self.uuid = self._uuid()
         self.ticks = Ticks(self.plain.console)
         self.ticks.start()
         time.sleep(SETTLE_S)
@@ -67,6 +72,14 @@ class Guest:
                 domain.resume()
         except libvirt.libvirtError as exc:
             raise LabError(f"{self.plain.name} is lost: {exc}") from exc
+        finally:
+            connection.close()
+
+    def _uuid(self) -> str:
+        connection = libvirt.open(self.source.socket_uri)
+        try:
+            found: str = connection.lookupByName(self.plain.name).UUIDString()
+            return found
         finally:
             connection.close()
 
@@ -91,6 +104,7 @@ class Runner:
         self._hosts = hosts
         self.results = results
         self._cut_s = cut_s
+        self._foresight = Foresight(results.path.parent / "history.sqlite")
         self._guest: Guest | None = None
 
     def warm_up(self, say: Say) -> None:
@@ -133,13 +147,16 @@ class Runner:
         return row
 
     def _migrate(self, cell: Cell, guest: Guest, say: Say) -> Row:
-        policy = cell.contestant.make(cell.budget_ms or 500, self._cut_s)
+        policy, foreseen = self._policy(cell, guest, say)
         say("migrating")
         begin_s = time.monotonic()
         seen = journey.steer(
             guest.source, guest.target, guest.plain.name, policy
         )
         end_s = time.monotonic()
+        self._foresight.learn(
+            cell, guest.uuid, seen, foresight.outcome(seen), foreseen
+        )
         if completed(seen):
             guest.moved()
         else:
@@ -148,7 +165,21 @@ class Runner:
         memory_ok = _right(guest)
         time.sleep(max(end_s + AFTER_S - time.monotonic(), 0.0))
         watched = guest.ticks.between(begin_s, end_s + AFTER_S)
-        return row(cell, seen, watched, memory_ok)
+        return row(cell, seen, watched, memory_ok, foreseen)
+
+    def _policy(
+        self, cell: Cell, guest: Guest, say: Say
+    ) -> tuple[Policy, Foreseen]:
+        """The policy; ours with what nova-compute would know."""
+        policy = cell.contestant.make(cell.budget_ms or 500, self._cut_s)
+        if not cell.contestant.ours:
+            return policy, Foreseen(why="a baseline does not look ahead")
+        say("measuring its dirty rate")
+        foreseen = self._foresight.look(
+            cell, guest.source, guest.plain.name, policy
+        )
+        around = foreseen.on(policy.around)
+        return type(policy)(policy.budget, around), foreseen
 
     def _ready(self, cell: Cell, say: Say) -> Guest:
         same = self._guest is not None and (
@@ -191,7 +222,11 @@ def _right(guest: Guest) -> bool:
 
 
 def row(
-    cell: Cell, seen: journey.Steered, watched: Watched, memory_ok: bool
+    cell: Cell,
+    seen: journey.Steered,
+    watched: Watched,
+    memory_ok: bool,
+    foreseen: Foreseen,
 ) -> Row:
     """What is kept of a migration."""
     decisions = seen.record.decisions
@@ -208,6 +243,7 @@ def row(
         "repeat": cell.repeat,
         "rate_mib_s": cell.load.rate_mib_s(cell.link_mbps),
         "at": round(time.time(), 1),
+        "busy": round(os.getloadavg()[0], 2),
         "outcome": _outcome(did["completed"], codes),
         "postcopy": seen.end.postcopy,
         "paused": seen.end.forced,
@@ -218,6 +254,7 @@ def row(
         ],
         **asdict(watched),
         "memory_ok": memory_ok,
+        "foreseen": foreseen.facts(),
         "did": did,
     }
 

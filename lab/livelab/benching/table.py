@@ -9,8 +9,6 @@ from livelab.benching.calibrate import Compared
 from livelab.benching.figures import Column, Duel, Row
 
 Lines = list[list[str]]
-#: No cell may be worse than that against the best baseline.
-WORST_RATIO = 1.15
 COLUMNS = (
     "policy",
     "completed",
@@ -65,6 +63,10 @@ RUNS = (
     "calm_work_mib_s",
     "memory_ok",
     "codes",
+    "predicted",
+    "predicted_total_s",
+    "predicted_downtime_ms",
+    "load_average",
 )
 
 
@@ -138,52 +140,6 @@ def simulations(found: Sequence[Compared]) -> Lines:
     ]
 
 
-def goals(rows: Sequence[Row], budget_ms: int) -> list[str]:
-    """What is asked for, and what there is, in sentences."""
-    found = figures.duels(rows, budget_ms)
-    ours = [
-        row
-        for row in rows
-        if row["contestant"] in figures.OURS and row["budget_ms"] == budget_ms
-    ]
-    said = []
-    if ours:
-        done = sum(row["outcome"] == "completed" for row in ours)
-        kept = sum(figures.kept(row, budget_ms) for row in ours)
-        said.append(
-            f"ours completed {done} of {len(ours)}, kept {budget_ms} ms in "
-            f"{kept}"
-        )
-    for name, low, high in (
-        ("half the link's rate or more", 0.5, 99.0),
-        ("less", 0.0, 0.49),
-    ):
-        ratios = [
-            duel.ratio
-            for duel in found
-            if duel.ratio and low <= figures.SHARES.get(duel.load, 0) <= high
-        ]
-        if ratios:
-            said.append(
-                f"loads that write {name}: median total {median(ratios):.2f} "
-                f"of the best baseline's that kept the budget, worst "
-                f"{max(ratios):.2f} ({len(ratios)} cells)"
-            )
-    return said + [_loss(duel) for duel in found if _lost(duel)]
-
-
-def _lost(duel: Duel) -> bool:
-    return duel.ratio is not None and duel.ratio > WORST_RATIO
-
-
-def _loss(duel: Duel) -> str:
-    best = duel.best.name if duel.best else ""
-    return (
-        f"more than {WORST_RATIO} of the best baseline's: {duel.load}, "
-        f"{duel.link_mbps} Mbit/s, {duel.name}: {duel.ratio:.2f} of {best}"
-    )
-
-
 def runs(rows: Sequence[Row]) -> Lines:
     """Every run, for CSV."""
     return [[_plain(value) for value in _run(row)] for row in rows]
@@ -213,7 +169,20 @@ def _run(row: Row) -> list[object]:
         row["calm_work_mib_s"],
         row["memory_ok"],
         " ".join(row["codes"]),
+        *_predicted(row),
+        row.get("busy"),
     ]
+
+
+def _predicted(row: Row) -> list[object]:
+    """What was predicted before the start, or why nothing was."""
+    foreseen = row.get("foreseen") or {}
+    said = foreseen.get("forecast")
+    if said is None:
+        return [foreseen.get("no_forecast"), None, None]
+    if not said["converges"]:
+        return ["no end", None, None]
+    return [said["mode"], said["total_s"], said["downtime_ms"]]
 
 
 def markdown(head: Sequence[str], lines: Lines) -> str:

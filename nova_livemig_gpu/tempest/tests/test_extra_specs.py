@@ -13,6 +13,7 @@ RIGHT = {
     "auto_converge": ("allow", "forbid"),
     "bandwidth_mbps": ("0", "10000"),
     "goal": ("fast", "gentle"),
+    "postcopy_start": ("as_predicted", "after_first_pass"),
 }
 WRONG = {
     "policy": ("none-such", ""),

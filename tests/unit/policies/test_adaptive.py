@@ -10,7 +10,9 @@ from nova_livemig_gpu.model import (
     ActionKind,
     Goal,
     OnTimeout,
+    Prediction,
     Surroundings,
+    ThrottleSteps,
 )
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.progress import Progress
@@ -127,18 +129,6 @@ def test_says_why_an_allowed_postcopy_was_not_used():
 )
 def test_gives_up_only_where_the_timeout_would(wish):
     assert policy(on_timeout=wish).decide(at_pass_end(STUCK)) is None
-
-
-@pytest.mark.parametrize(
-    ("throttle", "gives_up"), [(None, False), (98, False), (99, True)]
-)
-def test_auto_converge_gets_its_chance(throttle, gives_up):
-    stuck = at_pass_end(STUCK)
-    slowed = replace(
-        stuck, sample=replace(stuck.sample, throttle_percent=throttle)
-    )
-    decision = policy(auto_converge=True).decide(slowed)
-    assert (decision is not None) is gives_up
 
 
 def test_hope_while_passes_still_shrink():
@@ -276,3 +266,31 @@ def test_any_decision_keeps_the_settings(
         case ActionKind.ABORT:
             assert wish in (OnTimeout.ABORT, OnTimeout.POSTCOPY)
             assert decision.code == "deadline" or wish is OnTimeout.ABORT
+
+
+def _foreseen(converges):
+    return Prediction(converges, None, None, 3, 0.0, 0.0, "why")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "settings", "steps"),
+    [
+        (None, {"auto_converge": True}, None),
+        (_foreseen(True), {"auto_converge": True}, None),
+        (_foreseen(False), {"auto_converge": False}, None),
+        (_foreseen(False), {"auto_converge": True, "postcopy": True}, None),
+        (
+            _foreseen(False),
+            {"auto_converge": True, "goal": Goal.GENTLE},
+            None,
+        ),
+        (
+            _foreseen(False),
+            {"auto_converge": True},
+            ThrottleSteps(initial=50, increment=20),
+        ),
+    ],
+)
+def test_large_steps_only_where_they_are_needed(ahead, settings, steps):
+    around = Surroundings(overhead_ms=100, forecast=ahead)
+    assert policy(around, **settings).plan().throttle == steps

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_livemig_gpu.model import JobState, Sample
+from nova_livemig_gpu.model import (
+    CurvePoint,
+    DirtyCurve,
+    JobState,
+    Pass,
+    Sample,
+)
 from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.prediction.curve import dirty_bytes
 from tests.builders import MIB, sample
 
 
@@ -162,3 +169,24 @@ def test_a_long_migration_keeps_few_passes():
     assert len(progress.passes) <= 16
     assert progress.passes[-1].number == 1999
     assert progress.best_pass == 1
+
+
+def test_a_new_throttle_is_a_new_curve():
+    """100 MiB in 2 s before it, 10 MiB in a second under it."""
+    free = [Pass(n, 2.0 * n, 2.0 * n + 2, 0, 100 * MIB) for n in range(3)]
+    slow = Pass(3, 6.0, 7.0, 0, 10 * MIB, throttle_percent=99)
+    before = DirtyCurve((CurvePoint(1.0, 90.0 * MIB),), 1024.0 * MIB)
+    now = sample(7.5, 5)
+    fast = Progress(sample=now, passes=tuple(free))
+    assert dirty_bytes(fast.curve(before), 1.0) > 40 * MIB
+    throttled = Progress(sample=now, passes=(*free, slow))
+    assert dirty_bytes(throttled.curve(before), 1.0) == 10 * MIB
+
+
+def test_a_pass_knows_its_throttle():
+    progress = fold(
+        sample(0, 1, 0, 50),
+        sample(1, 2, 50, 30, throttle_percent=20),
+        sample(2, 3, 90, 30, throttle_percent=30),
+    )
+    assert [each.throttle_percent for each in progress.passes] == [0, 20]

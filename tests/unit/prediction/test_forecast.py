@@ -92,6 +92,19 @@ def test_hybrid_is_the_first_passes_a_switch_and_what_is_left():
     assert "pass 1" in found.why
 
 
+def test_hybrid_inside_the_first_pass():
+    wanted = replace(WANTED, mode=Mode.HYBRID, early=True)
+    link = replace(LINK, switch_ms=100.0)
+    found = forecast(LOAD, link, wanted)
+    late = forecast(LOAD, link, replace(wanted, early=False))
+    assert found.why == "post-copy inside pass 1"
+    assert found.downtime_ms == 100
+    assert found.total_s == pytest.approx(20.52 * 1.1 + 0.1, rel=0.01)
+    quiet = replace(LOAD, curve=None)
+    assert forecast(quiet, link, wanted).why != found.why
+    assert late.why == "post-copy after pass 1"
+
+
 def test_hybrid_that_never_needs_the_switch():
     wanted = Wanted(300.0, Mode.HYBRID, switch_pass=9)
     found = forecast(LOAD, LINK, wanted)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from nova_livemig_gpu.history.store import History
-from nova_livemig_gpu.model import Goal, Mode, Surroundings
+from nova_livemig_gpu.model import Goal, Mode, PostcopyStart, Surroundings
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, VgpuUse
 from nova_livemig_gpu.virt import dirtyrate
@@ -119,6 +119,17 @@ def test_post_copy_where_the_policy_would_take_it(domain):
     around = Surroundings(overhead_ms=50, no_postcopy="no userfaultfd")
     found = foresee(domain, budget={"postcopy": True}, around=around)
     assert found.prediction.mode is Mode.PRECOPY
+
+
+def test_a_switch_inside_the_first_pass_where_it_is_permitted(domain):
+    domain.rate, domain.most = 100, 400
+    budget = {"postcopy": True, "postcopy_start": PostcopyStart.AS_PREDICTED}
+    soon = foresee(domain, budget=budget).prediction
+    late = foresee(domain, budget={"postcopy": True}).prediction
+    assert soon.why == "post-copy inside pass 1"
+    assert soon.total_s < late.total_s
+    gentle = foresee(domain, budget={**budget, "goal": Goal.GENTLE})
+    assert gentle.prediction.why == late.why
 
 
 def test_gentle_stays_with_pre_copy_that_ends(domain):

@@ -5,7 +5,7 @@ import libvirt
 import pytest
 from nova.virt.libvirt import guest as libvirt_guest
 
-from nova_livemig_gpu.model import JobState, StartPlan
+from nova_livemig_gpu.model import JobState, StartPlan, ThrottleSteps
 from nova_livemig_gpu.virt.proxies import (
     ConcludedGuest,
     FallenBackGuest,
@@ -127,6 +127,18 @@ def test_novas_own_connections_are_overridden_by_ours():
     guest = PlannedGuest(libvirt_guest.Guest(domain), DEVICE)
     guest.migrate("qemu+tcp://there/system", flags=LIVE, parallel=2)
     assert domain.called[1]["parallel.connections"] == 4
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_steps_of_auto_converge(on):
+    domain = Domain()
+    plan = StartPlan(False, on, 0, 30, throttle=ThrottleSteps(50, 20))
+    guest = PlannedGuest(libvirt_guest.Guest(domain), plan)
+    guest.migrate("qemu+tcp://there/system", flags=LIVE)
+    _, params, flags = domain.called
+    assert bool(flags & libvirt.VIR_MIGRATE_AUTO_CONVERGE) is on
+    steps = {"auto_converge.initial": 50, "auto_converge.increment": 20}
+    assert (steps.items() <= params.items()) is on
 
 
 def test_without_channels_the_flag_stays_as_nova_has_it():

@@ -1,0 +1,53 @@
+"""What would be known of a simulated guest before it migrates.
+
+Its curve at 0.125 s, doubled up to 64 s, as if it were measured without any
+error just before the migration: f(t) is what the guest writes in the t
+seconds after its age. No sampling error is simulated. The forecast is that of
+pre-copy alone, by that curve.
+"""
+
+from dataclasses import replace
+
+from nova_livemig_gpu.model import (
+    CurvePoint,
+    DirtyCurve,
+    GuestMemory,
+    Surroundings,
+)
+from nova_livemig_gpu.planning.host import PAGE_BYTES, Guest, Hosts
+from nova_livemig_gpu.prediction import curve, qemu
+
+PERIODS_S = tuple(0.125 * 2**n for n in range(10))
+
+
+def dirty_curve(guest: Guest) -> DirtyCurve:
+    """Return it; all of the memory that is not zero is its ceiling."""
+    return curve.make(
+        (
+            CurvePoint(
+                period_s,
+                guest.writer.distinct_bytes(
+                    guest.age_s, guest.age_s + period_s
+                ),
+            )
+            for period_s in PERIODS_S
+        ),
+        float(max(guest.nonzero_bytes, 1)),
+    )
+
+
+def foreseen(
+    around: Surroundings, guest: Guest, hosts: Hosts, limit_ms: float
+) -> Surroundings:
+    """Return the surroundings with curve and forecast.
+
+    :param limit_ms: downtime limit that the policy goes up to
+    """
+    known = dirty_curve(guest)
+    memory = GuestMemory(
+        guest.nonzero_bytes / PAGE_BYTES,
+        (guest.total_bytes - guest.nonzero_bytes) / PAGE_BYTES,
+        PAGE_BYTES,
+    )
+    ahead = qemu.predict(memory, known, hosts.link_bps, limit_ms)
+    return replace(around, curve=known, forecast=ahead)
