@@ -18,6 +18,7 @@ from livelab.checks import (
     sights,
     uninstall,
     unreachable,
+    versions,
 )
 from livelab.checks.trial import Trial
 
@@ -37,5 +38,6 @@ TRIALS: tuple[Trial, ...] = (
     *gpu_filters.TRIALS,
     *gpu_exact.TRIALS,
     *mixed.TRIALS,
+    *versions.TRIALS,
     uninstall.TRIAL,
 )
