@@ -10,12 +10,13 @@ from livelab.cloud.client import Client
 from livelab.cloud.fakes import Fakes
 from livelab.cloud.ini import Sections, merge
 from livelab.cloud.mode import Mode
+from livelab.cloud.site import Site
+from livelab.tempest import consoles
 
 # Tempest's tests ask for block migration: disks must not be shared.
 LOCAL: Sections = {
     "DEFAULT": {"instances_path": disks.LOCAL_INSTANCES},
-    # For its test of a console
-    "serial_console": {"enabled": True},
+    **consoles.ENABLED,
 }
 # One of Tempest's tests wants it; in DevStack's list it is, too.
 DIFFERENT = "DifferentHostFilter"
@@ -32,11 +33,12 @@ OURS: Sections = {
 }
 
 
-def theirs(name: str) -> Mode:
+def theirs(name: str, site: Site) -> Mode:
     """For Tempest's tests: "stock" or "plugin", the latter with filters."""
+    of_host = consoles.of_host(site)
     if name == "stock":
-        return Mode("stock", LOCAL, STOCK_FILTERS)
-    return Mode("plugin", LOCAL, _filters())
+        return Mode("stock", LOCAL, STOCK_FILTERS, of_host)
+    return Mode("plugin", LOCAL, _filters(), of_host)
 
 
 def _filters() -> Sections:
