@@ -10,13 +10,10 @@ from livelab.cloud.client import Client
 from livelab.cloud.fakes import Fakes
 from livelab.cloud.ini import Sections, merge
 from livelab.cloud.mode import Mode
-from livelab.cloud.site import Site
-from livelab.tempest import consoles
 
 # Tempest's tests ask for block migration: disks must not be shared.
 LOCAL: Sections = {
     "DEFAULT": {"instances_path": disks.LOCAL_INSTANCES},
-    **consoles.ENABLED,
 }
 # One of Tempest's tests wants it; in DevStack's list it is, too.
 DIFFERENT = "DifferentHostFilter"
@@ -33,12 +30,11 @@ OURS: Sections = {
 }
 
 
-def theirs(name: str, site: Site) -> Mode:
+def theirs(name: str) -> Mode:
     """For Tempest's tests: "stock" or "plugin", the latter with filters."""
-    of_host = consoles.of_host(site)
     if name == "stock":
-        return Mode("stock", LOCAL, STOCK_FILTERS, of_host)
-    return Mode("plugin", LOCAL, _filters(), of_host)
+        return Mode("stock", LOCAL, STOCK_FILTERS)
+    return Mode("plugin", LOCAL, _filters())
 
 
 def _filters() -> Sections:
