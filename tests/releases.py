@@ -21,6 +21,8 @@ REPO = Path(__file__).resolve().parent.parent
 STAGES = ("unit", "functional", "nova")
 HEADER = ("Nova", "threads", "unit tests", "functional tests", "Nova's own")
 AS_ABOVE = "as above"
+#: The stage that --short runs instead of unit.
+PART = "unit_nova"
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,16 @@ _FAILED = re.compile(r"^(?:FAILED|ERROR:|FAIL:) .*$")
 
 @dataclass(frozen=True)
 class Cell:
-    """One stage; None where it did not come to its end."""
+    """One stage that came to its end.
+
+    :ivar part: only some of its tests
+    """
 
     passed: int
     failed: int
     skipped: int
     seconds: int
+    part: bool = False
 
     def __str__(self) -> str:
         counts = [f"{self.passed} passed"]
@@ -111,10 +117,15 @@ class Result:
             return [*found, *["\N{EM DASH}"] * len(STAGES)]
         for stage in STAGES:
             if stage in self.row.stages:
-                found.append(str(self.cells.get(stage, "did not end")))
+                found.append(self._cell(stage))
             else:
                 found.append(AS_ABOVE)
         return found
+
+    def _cell(self, stage: str) -> str:
+        cell = self.cells.get(stage)
+        part = "in part: " if cell and cell.part else ""
+        return f"{part}{cell or 'did not end'}"
 
 
 def read(row: Row, log: str) -> Result:
@@ -122,8 +133,10 @@ def read(row: Row, log: str) -> Result:
     result = Result(row)
     for line in log.splitlines():
         stage = _STAGE.match(line)
-        if stage and stage[1] in STAGES:
-            result.cells[stage[1]] = Cell(*map(int, stage.groups()[1:]))
+        if stage and stage[1] in (*STAGES, PART):
+            part = stage[1] == PART
+            name = "unit" if part else stage[1]
+            result.cells[name] = Cell(*map(int, stage.groups()[1:]), part)
         elif _FAILED.match(line):
             result.failures.append(line)
     return result
@@ -156,11 +169,14 @@ def rst(results: Sequence[Result]) -> str:
 
 
 def _notes(results: Sequence[Result]) -> list[str]:
-    return [
+    found = [
         f"Nova {r.row.release} on {r.row.threads} threads: {r.row.why_not}."
         for r in results
         if r.row.why_not
     ]
+    if any(cell.part for r in results for cell in r.cells.values()):
+        found.append("In part: those of tests/unit that import Nova.")
+    return found
 
 
 def run(
@@ -181,6 +197,11 @@ def run(
             stdout=out,
             stderr=subprocess.STDOUT,
         )
+
+
+def _stages(row: Row, short: bool) -> list[str]:
+    part = short and row.release != max(RELEASES)
+    return [PART if part and s == "unit" else s for s in row.stages]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -204,6 +225,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="virtual environments to use, DIR/31 and so on (default: "
         ".venv-test-31 and so on, made where missing)",
+    )
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="of tests/unit only what imports Nova (34: all)",
     )
     parser.add_argument(
         "--table",
@@ -230,7 +256,7 @@ def main() -> int:
         log = logs / f"nova-{row.release}-{row.threads}.log"
         if not (row.why_not or given.table):
             print(f"== Nova {row.release} on {row.threads}: {log}", flush=True)
-            run(row, log, row.stages, given.venvs)
+            run(row, log, _stages(row, given.short), given.venvs)
         results.append(read(row, log.read_text() if log.exists() else ""))
     (logs / "matrix.txt").write_text(text(results))
     (given.rst or logs / "matrix.rst").write_text(rst(results))

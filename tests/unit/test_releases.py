@@ -38,6 +38,14 @@ def test_what_is_skipped_is_told_and_not_bad() -> None:
     assert releases.read(Row(34, "native", ("nova",)), log).good
 
 
+def test_a_part_of_the_unit_tests_is_called_one() -> None:
+    log = "unit_nova  ok  823  0  0  59s\nnova  ok  23  0  0  9s\n"
+    found = releases.read(Row(33, "eventlet", ("unit", "nova")), log)
+    assert found.good
+    assert "in part: 823 passed, 59 s" in releases.text([found])
+    assert "In part: those of tests/unit" in releases.rst([found])
+
+
 def test_what_cannot_run_gives_its_reason() -> None:
     found = releases.read(
         Row(31, "native", why_not="there is no such mode"), ""

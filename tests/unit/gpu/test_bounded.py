@@ -230,7 +230,7 @@ def test_a_hanging_metadata_call_hides_the_guest_driver_only(
         """
         from nova_livemig_gpu.facts.collect import collect
         from nova_livemig_gpu.gpu.bounded import BoundedBackend
-        bounded = BoundedBackend("nvml", backend, 0.3)
+        bounded = BoundedBackend("nvml", backend, 2)
         result = [collect("1.0", 34, bounded) for _ in range(2)]
         """,
     )
