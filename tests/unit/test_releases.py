@@ -3,7 +3,7 @@
 import pytest
 
 from tests import releases
-from tests.releases import Row
+from tests.releases_table import Row, read, rst, text
 
 LOG = """\
 FAILED tests/unit/gpu/test_once.py::test_once - assert 1
@@ -18,7 +18,7 @@ ROW = Row(34, "native")
 
 
 def test_a_log_is_read() -> None:
-    found = releases.read(ROW, LOG)
+    found = read(ROW, LOG)
     assert str(found.cells["unit"]) == (
         "2559 passed, 3 failed, 1 skipped, 479 s"
     )
@@ -28,35 +28,33 @@ def test_a_log_is_read() -> None:
 
 
 def test_what_did_not_end_is_not_good() -> None:
-    found = releases.read(Row(34, "native", ("functional", "nova")), LOG)
+    found = read(Row(34, "native", ("functional", "nova")), LOG)
     assert not found.good
     assert found.texts()[2:] == ["as above", "37 passed, 122 s", "did not end"]
 
 
 def test_what_is_skipped_is_told_and_not_bad() -> None:
     log = "nova  ok  23  0  1  9s"
-    assert releases.read(Row(34, "native", ("nova",)), log).good
+    assert read(Row(34, "native", ("nova",)), log).good
 
 
 def test_a_part_of_the_unit_tests_is_called_one() -> None:
     log = "unit_nova  ok  823  0  0  59s\nnova  ok  23  0  0  9s\n"
-    found = releases.read(Row(33, "eventlet", ("unit", "nova")), log)
+    found = read(Row(33, "eventlet", ("unit", "nova")), log)
     assert found.good
-    assert "in part: 823 passed, 59 s" in releases.text([found])
-    assert "In part: those of tests/unit" in releases.rst([found])
+    assert "in part: 823 passed, 59 s" in text([found])
+    assert "In part: those of tests/unit" in rst([found])
 
 
 def test_what_cannot_run_gives_its_reason() -> None:
-    found = releases.read(
-        Row(31, "native", why_not="there is no such mode"), ""
-    )
+    found = read(Row(31, "native", why_not="there is no such mode"), "")
     assert found.good
-    for table in (releases.text([found]), releases.rst([found])):
+    for table in (text([found]), rst([found])):
         assert "31 on native threads: there is no such mode." in table
 
 
 def test_every_row_of_the_documentation_s_table_is_complete() -> None:
-    table = releases.rst([releases.read(row, LOG) for row in releases.ROWS])
+    table = rst([read(row, LOG) for row in releases.ROWS])
     assert table.count("   * - ") == 1 + len(releases.ROWS)
     assert table.count("     - ") == 4 * (1 + len(releases.ROWS))
 
