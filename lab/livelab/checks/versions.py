@@ -78,7 +78,9 @@ def _gpu(world: World, notes: Notes, *, source: bool) -> None:
     lines = [line for line in said if "unknown_compatibility is warn" in line]
     if other.made:
         notes.expect(
-            "the destination says what it does not know", lines, lines[:1]
+            "the destination says what it does not know",
+            bool(lines),
+            lines[:1],
         )
     else:
         notes.show("what the destination does not know", lines[:1])
