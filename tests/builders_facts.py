@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from nova_livemig_gpu.facts import base, codec, now
+from nova_livemig_gpu.facts import active, base, codec, envelope, now
 from nova_livemig_gpu.facts.now import Now
 from nova_livemig_gpu.model import (
     ActiveVgpu,
@@ -182,3 +182,34 @@ def host_state(name: str, facts: HostFacts | None = None, **stats: str) -> Any:
 class _HostState(SimpleNamespace):
     __hash__ = object.__hash__
     __eq__ = object.__eq__
+
+
+def as_version_1(facts: HostFacts) -> dict[str, str]:
+    """Return the strings that version 1 wrote."""
+    stats = codec.encode(facts)
+    _, value = envelope.unseal(stats[base.KEY], {base.VERSION})
+    *old, _max_downtime_ms, _over_budget = value
+    for row in old[8]:
+        ids = row.pop()
+        row[2] = row[2] or ids
+    text = envelope.seal(old, "1")
+    _, vgpus = envelope.unseal(stats[active.KEY], {active.VERSION})
+    old_vgpus = [row[:5] for row in vgpus[1] or ()]
+    return {
+        base.KEY: text,
+        now.KEY: now.encode(facts, text),
+        active.KEY: envelope.seal([envelope.digest_of(text), old_vgpus], "1"),
+    }
+
+
+def as_version(number: str, facts: HostFacts) -> dict[str, str]:
+    """Return strings of a version that we do not know, all in order."""
+    stats = codec.encode(facts)
+    _, value = envelope.unseal(stats[base.KEY], {base.VERSION})
+    _, vgpus = envelope.unseal(stats[active.KEY], {active.VERSION})
+    text = envelope.seal([*value, "more"], number)
+    return {
+        base.KEY: text,
+        now.KEY: now.encode(facts, text),
+        active.KEY: envelope.seal([*vgpus, "more"], number),
+    }

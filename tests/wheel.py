@@ -83,6 +83,11 @@ def _metadata(wheel: zipfile.ZipFile) -> list[str]:
     return found
 
 
+def entry_points(wheel: Path) -> str:
+    """Return the entry points that the wheel brings."""
+    return _of_dist(zipfile.ZipFile(wheel), "entry_points.txt").decode()
+
+
 def _entry_points(wheel: zipfile.ZipFile) -> list[str]:
     found = []
     parser = configparser.ConfigParser(delimiters="=")

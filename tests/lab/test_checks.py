@@ -2,6 +2,12 @@
 """The trials' registry, notes and table; no cloud is needed."""
 
 import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from livelab.checks import table
@@ -69,3 +75,38 @@ def test_no_name_means_all() -> None:
 def test_the_driver_is_one_of_three() -> None:
     with pytest.raises((SystemExit, argparse.ArgumentError)):
         command._parser().parse_args(["--driver", "other"])
+
+
+READ = (
+    "from nova_livemig_gpu.facts import base, now; "
+    "from nova_livemig_gpu.rpc import messages; "
+    "print(base.VERSION, now.VERSION, messages.VERSION)"
+)
+
+
+def test_another_version_is_made_of_this_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = pytest.importorskip("livelab.checks.another")
+    monkeypatch.delenv(another.VARIABLE, raising=False)
+    site: Any = SimpleNamespace(lib=lambda name: tmp_path)
+    made = another.another(site)
+    assert (made.made, made.strings) == (True, "99")
+    done = subprocess.run(
+        [sys.executable, "-c", READ],
+        env={**os.environ, **made.environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["99", "99", "99"]
+
+
+def test_another_version_that_is_none_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = pytest.importorskip("livelab.checks.another")
+    monkeypatch.setenv(another.VARIABLE, str(tmp_path))
+    with pytest.raises(LabError, match="LIVEMIG_ANOTHER_VERSION"):
+        another.another(SimpleNamespace(lib=lambda name: tmp_path))

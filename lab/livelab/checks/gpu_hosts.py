@@ -84,16 +84,21 @@ def configure(
     world: World,
     options: Sections | None = None,
     of_host: Mapping[str, Sections] | None = None,
+    env: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
-    """The same with other options, of all computes or of some."""
+    """The same with other options, of all computes or of some.
+
+    :param env: added to the environment of a host's compute
+    """
     site = world.site
+    more = env or {}
     hosts = [host.name for host in site.computes]
     wanted = Mode(
         world.driver,
         merge(BASE, OPTIONS, _providers(site), options or {}),
         CONTROLLER,
         of_host or {},
-        {host: environment(site, host) for host in hosts},
+        {h: {**environment(site, h), **more.get(h, {})} for h in hosts},
     )
     if mode.load(site.state) != wanted:
         world.say("configure scheduler and computes")
@@ -181,16 +186,20 @@ class GpuCloud:
     def set(self, **changes: Change) -> None:
         """Describe all hosts, those named with a change; wait until Nova
         knows. A dash is written as an underscore."""
+        self.describe(**changes)
+        if self.fakes is None:
+            self._start()
+        world = self.world
+        world.wait(lambda: all(map(self._published, self.told)), "facts", 60)
+
+    def describe(self, **changes: Change) -> None:
+        """The same without waiting, and without fake hosts."""
         named = {key.replace("_", "-"): v for key, v in changes.items()}
         self.world.say("describe the hosts' GPUs")
         for host in (self.source, self.other, *self.FAKES):
             change = named.get(host) or named.get(self._role(host))
             server = self.server.id if host == self.source else ""
             self.told[host] = describe(self.site, host, change, server)
-        if self.fakes is None:
-            self._start()
-        world = self.world
-        world.wait(lambda: all(map(self._published, self.told)), "facts", 60)
 
     def _role(self, host: str) -> str:
         return {self.source: "source", self.other: "other"}.get(host, "")

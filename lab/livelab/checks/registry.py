@@ -19,6 +19,7 @@ from livelab.checks import (
     sights,
     uninstall,
     unreachable,
+    versions,
 )
 from livelab.checks.trial import Trial
 
@@ -39,5 +40,6 @@ TRIALS: tuple[Trial, ...] = (
     *gpu_exact.TRIALS,
     *gpu_stun.TRIALS,
     *mixed.TRIALS,
+    *versions.TRIALS,
     uninstall.TRIAL,
 )

@@ -23,11 +23,12 @@ from livelab.cloud.client import Client
 from livelab.cloud.ini import Sections, Value
 from livelab.cloud.site import Site
 from livelab.errors import LabError
-from livelab.tempest import install, modes, runner, show
+from livelab.tempest import conf, install, modes, runner, show
 from livelab.tempest.runner import Row
 
 THEIRS = "tempest.api.compute.admin.test_live_migration"
 OURS = "nova_livemig_gpu.tempest"
+VGPU = "VgpuTest"
 FILE_COLUMNS = 160
 Say = Callable[[str], None]
 
@@ -66,7 +67,11 @@ def _parser() -> argparse.ArgumentParser:
         help="Tempest's own, ours, or both (default)",
     )
     parser.add_argument(
-        "--only", default="", metavar="REGEX", help="of these, only some"
+        "--only",
+        default="",
+        metavar="REGEX",
+        help="of these, only some (default with `lab/up --hosts vfio`: "
+        f"{VGPU})",
     )
     parser.add_argument(
         "--set",
@@ -104,11 +109,12 @@ def _run(
     say("Tempest's virtual environment")
     install.ensure(client.site)
     before = mode.load(client.site.state)
+    only = given.only or (VGPU if conf.vfio(client.site) else "")
     runs: dict[str, list[Row]] = {}
 
     def run(name: str, tests: str, extra: Sections) -> None:
         say(name)
-        regex = f"{tests}.*{given.only}"
+        regex = f"{tests}.*{only}"
         merged = {**extra}
         for section, values in more.items():
             merged[section] = {**merged.get(section, {}), **values}

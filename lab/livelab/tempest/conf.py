@@ -3,10 +3,11 @@
 
 from pathlib import Path
 
-from livelab.cloud import ini
+from livelab.cloud import hypervisors, ini
 from livelab.cloud.client import Client
-from livelab.cloud.ini import Sections
+from livelab.cloud.ini import Sections, Value
 from livelab.cloud.site import REGION, Site
+from livelab.vfio import contents
 
 # MiB rewritten, MiB/s
 QUIET, BUSY = (16, 2), (64, 60)
@@ -18,17 +19,57 @@ def write(client: Client, folder: Path, more: Sections) -> Path:
 
     :param more: laid over it
     """
-    sections = ini.merge(_cloud(client, folder), _features(), more)
+    of_hosts = _vgpus(client) if vfio(client.site) else _plain(client)
+    sections = ini.merge(_cloud(client, folder), _features(), of_hosts, more)
     file = folder / "tempest.conf"
     ini.write(file, sections)
     return file
 
 
-def _cloud(client: Client, folder: Path) -> Sections:
-    site = client.site
-    image = client.workload_image(*QUIET)
+def vfio(site: Site) -> bool:
+    """Whether its servers have vGPUs."""
+    return hypervisors.of(site).kind == "vfio"
+
+
+def _plain(client: Client) -> Sections:
+    return {
+        "compute": _servers(
+            client, client.workload_image(*QUIET), "t256", "t512"
+        ),
+        "livemig_gpu": {
+            "busy_image_ref": client.workload_image(*BUSY),
+            "booted_pattern": "HB t=",
+        },
+    }
+
+
+def _vgpus(client: Client) -> Sections:
+    image = contents.image(client.rest, contents.QUIET)
+    return {
+        "compute": {
+            **_servers(client, image, "v64", "v128"),
+            # Emulated on emulated hosts
+            "build_timeout": 300,
+        },
+        "livemig_gpu": {"vgpu_resources": "VGPU:1", "booted_pattern": "R"},
+    }
+
+
+def _servers(
+    client: Client, image: str, small: str, large: str
+) -> dict[str, Value]:
     listed = client.rest.get("nova-api", "/flavors")["flavors"]
     flavors = {each["name"]: each["id"] for each in listed}
+    return {
+        "image_ref": image,
+        "image_ref_alt": image,
+        "flavor_ref": flavors[small],
+        "flavor_ref_alt": flavors[large],
+    }
+
+
+def _cloud(client: Client, folder: Path) -> Sections:
+    site = client.site
     return {
         "DEFAULT": {"log_file": folder / "tempest.log"},
         "oslo_concurrency": {"lock_path": folder / "lock"},
@@ -47,19 +88,12 @@ def _cloud(client: Client, folder: Path) -> Sections:
             "region": REGION,
         },
         "compute": {
-            "image_ref": image,
-            "image_ref_alt": image,
-            "flavor_ref": flavors["t256"],
-            "flavor_ref_alt": flavors["t512"],
             "min_compute_nodes": len(site.computes),
             "max_microversion": "latest",
             "build_interval": 1,
             "build_timeout": 120,
         },
-        "livemig_gpu": {
-            "busy_image_ref": client.workload_image(*BUSY),
-            "records": _records(site),
-        },
+        "livemig_gpu": {"records": _records(site)},
     }
 
 
@@ -70,7 +104,9 @@ def _features() -> Sections:
         "compute-feature-enabled": {
             "live_migration": True,
             "block_migration_for_live_migration": True,
-            "serial_console": True,
+            # Its test types commands, and asks the console without end
+            # for the answer: the lab's guests have no shell.
+            "serial_console": False,
             "scheduler_enabled_filters": "DifferentHostFilter",
             "vnc_console": False,
             "nova_policy_roles": ROLES,
@@ -84,7 +120,6 @@ def _features() -> Sections:
             # Emulated guests on two busy cores
             "max_downtime_ms": 500,
             "slow_bandwidth_mbps": 8,
-            "booted_pattern": "HB t=",
         },
     }
 

@@ -14,8 +14,6 @@ from livelab.cloud.mode import Mode
 # Tempest's tests ask for block migration: disks must not be shared.
 LOCAL: Sections = {
     "DEFAULT": {"instances_path": disks.LOCAL_INSTANCES},
-    # For its test of a console
-    "serial_console": {"enabled": True},
 }
 # One of Tempest's tests wants it; in DevStack's list it is, too.
 DIFFERENT = "DifferentHostFilter"

@@ -257,29 +257,11 @@ def test_deep_json_is_refused() -> None:
     assert codec.decode({**codec.encode(FULL), base.KEY: text}) is None
 
 
-def as_version_1(facts: HostFacts) -> dict[str, str]:
-    """Return what version 1 of the strings was."""
-    stats = codec.encode(facts)
-    _, value = envelope.unseal(stats[base.KEY], {base.VERSION})
-    *old, _max_downtime_ms, _over_budget = value
-    for row in old[8]:
-        ids = row.pop()
-        row[2] = row[2] or ids
-    text = envelope.seal(old, "1")
-    _, vgpus = envelope.unseal(stats[active.KEY], {active.VERSION})
-    old_vgpus = [row[:5] for row in vgpus[1] or ()]
-    return {
-        base.KEY: text,
-        now.KEY: now.encode(facts, text),
-        active.KEY: envelope.seal([envelope.digest_of(text), old_vgpus], "1"),
-    }
-
-
 @pytest.mark.parametrize("board", ["692-2G520-0200-000", None])
 def test_hosts_of_version_1_are_read(board: str | None) -> None:
     """Where NVML told no part number, the board was PCI IDs."""
     gpu = builders.a_gpu(board=board)
-    found = codec.decode(as_version_1(replace(FULL, gpus=(gpu,))))
+    found = codec.decode(builders.as_version_1(replace(FULL, gpus=(gpu,))))
     old_gpu = replace(gpu, pci_ids=None) if board else gpu
     old_vgpu = builders.a_vgpu()
     assert found == replace(
@@ -295,7 +277,9 @@ def test_hosts_of_version_1_are_read(board: str | None) -> None:
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_version_has_its_own_form(key: str, version: str) -> None:
     """What one version wrote is nothing that another would write."""
-    stats = codec.encode(FULL) if version == "2" else as_version_1(FULL)
+    stats = (
+        codec.encode(FULL) if version == "2" else builders.as_version_1(FULL)
+    )
     other = {"1": "2", "2": "1"}[version]
     assert codec.decode(stats) is not None
     stats[key] = other + stats[key][1:]
