@@ -27,8 +27,9 @@ before_switchover
     raised at the end of the memory passes (every server with a device, goal
     gentle), before post-copy and before a forced end. QEMU itself chooses
     the moment, milliseconds to seconds later, and libvirt tells nobody. With
-    goal fast and no device the limit is high from the start and this is not
-    called; neither is it where QEMU got by with the low limit.
+    goal fast and no device the limit is enough from the start, and this is
+    called only where it turns out not to be; neither is it called where QEMU
+    got by with the low limit.
 after_switchover
     The server runs at its destination, as far as the source knows.
 completed, failed

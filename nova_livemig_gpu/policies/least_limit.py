@@ -1,16 +1,8 @@
 """``goal = fast`` of ``adaptive``: the least limit that costs no time.
 
-QEMU stops the guest as soon as what is left fits into B * L, so that a guest
-that is slow to dirty its memory stands still for the whole of L, also where
-a smaller L would have ended at the same moment. L_max holds from the start.
-In the second second of the first pass, where a dirty curve was known before
-the start, the whole of pre-copy is predicted (``prediction.qemu``) with B as
-measured so far for each of these limits below L_max,
-
-    30 50 75 100 150 200 300 500 750 1000 1500 2000 3000 5000 ms
-
-and L becomes the least that ends no later than 1.02 times what L_max does.
-It is raised again
+L_max holds from the start. In the second second of the first pass, where a
+dirty curve was known before the start, L becomes what ``prediction.least``
+says, with B as measured so far. It is raised again
 
 * at the end of a pass, to the least of them by which the rest
   (``prediction.precopy``) ends within 2% of the whole after what L_max would
@@ -38,13 +30,9 @@ from nova_livemig_gpu.model import (
 from nova_livemig_gpu.policies.outlook import Outlook
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.policies.start import sending, whole_memory
-from nova_livemig_gpu.prediction import precopy, qemu
+from nova_livemig_gpu.prediction import least, precopy
+from nova_livemig_gpu.prediction.least import LATER, LIMITS_MS
 
-LIMITS_MS = (
-    *(30, 50, 75, 100, 150, 200, 300, 500, 750),
-    *(1000, 1500, 2000, 3000, 5000),
-)
-_LATER = 0.02
 _LEVEL = 0.9
 _CHANCES = 2
 _FROM_S, _TO_S = 1.0, 2.0
@@ -62,23 +50,18 @@ def in_first_pass(
         return None
     if progress.limit_code != "first_limit":
         return None
-    memory = whole_memory(now)
-
-    def total_s(limit_ms: int) -> float | None:
-        return qemu.predict(
-            memory, now.curve, now.bandwidth_bps, limit_ms
-        ).total_s
-
-    most_s = total_s(limit_max_ms)
-    if most_s is None:
+    limit = int(
+        least.limit_ms(
+            whole_memory(now), now.curve, now.bandwidth_bps, limit_max_ms
+        )
+    )
+    if limit >= limit_max_ms:
         return None
-    for limit in LIMITS_MS:
-        if limit >= limit_max_ms:
-            return None
-        needs_s = total_s(limit)
-        if needs_s is not None and needs_s <= (1 + _LATER) * most_s:
-            return _set(limit, "measured", f"ends after {needs_s:.1f} s, too")
-    return None
+    return _set(
+        limit,
+        "measured",
+        f"{limit_max_ms} ms are predicted to end no sooner",
+    )
 
 
 def after_pass(
@@ -94,7 +77,7 @@ def after_pass(
             view.limit_ms, "floor_reached", f"{limit} ms are not enough"
         )
     curve = progress.curve(before)
-    good_s = most_s + _LATER * (progress.elapsed_s + most_s)
+    good_s = most_s + LATER * (progress.elapsed_s + most_s)
     for each in (limit, *LIMITS_MS, view.limit_ms):
         if not limit <= each <= view.limit_ms:
             continue

@@ -15,16 +15,12 @@ from nova_livemig_gpu.model import (
     Pass,
     Sample,
 )
-from nova_livemig_gpu.policies import pass_end
-from nova_livemig_gpu.prediction import merge, shown
-from nova_livemig_gpu.prediction.merge import Observed
+from nova_livemig_gpu.policies import pass_end, seen_curve
 
 #: Bandwidth is taken over this much of the past.
 _RATE_WINDOW_S = 2.0
 #: ... but never over less than this.
 _RATE_LEAST_S = 0.2
-#: A curve forgets passes older than this many newer ones.
-_CURVE_PASSES = 12
 #: A pass this long tells what the link carries; so many of them count.
 _STEADY_S = 0.5
 _VFIO_S = 0.6
@@ -225,45 +221,13 @@ class Progress:
         return float(total or 1)
 
     def curve(self, before: DirtyCurve | None = None) -> DirtyCurve:
-        """The dirty curve that the finished passes show.
-
-        Of passes with similar periods the newest counts: a point is dropped
-        when a newer one lies within 10% of its period. What was known
-        before the start is merged with them, and ages with the migration.
-
-        A throttle that has risen makes a new curve: what passes under a
-        smaller one showed, and what was known before the start, is of no
-        more use once a pass has ended under this one.
+        """The dirty curve, see ``policies.seen_curve``.
 
         :param before: measured or remembered before the start
         """
-        now = self.passes[-1].throttle_percent if self.passes else 0
-        if now:
-            before = None
-        seen = shown.points(
-            [
-                each
-                for each in self.passes[-_CURVE_PASSES:]
-                if each.throttle_percent >= now
-            ],
-            self.memory_ceiling_bytes(),
-            self.elapsed_s,
+        return seen_curve.curve(
+            self.passes, self.memory_ceiling_bytes(), self.elapsed_s, before
         )
-        kept: list[Observed] = []
-        for point in reversed(seen):
-            if not any(_near(point, other) for other in kept):
-                kept.append(point)
-        if before is not None:
-            kept += [
-                Observed(p.period_s, p.dirty_bytes, age_s=self.elapsed_s)
-                for p in before.points
-            ]
-        ceiling = self.memory_ceiling_bytes()
-        return merge.merge(kept, ceiling) or DirtyCurve((), ceiling)
-
-
-def _near(older: Observed, newer: Observed) -> bool:
-    return abs(newer.period_s - older.period_s) < 0.1 * older.period_s
 
 
 def _changed(progress: Progress, **fields: Any) -> Progress:

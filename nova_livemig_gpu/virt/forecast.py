@@ -40,7 +40,13 @@ from nova_livemig_gpu.model import (
     Prediction,
     Stun,
 )
-from nova_livemig_gpu.prediction import calibration, early, merge, passes
+from nova_livemig_gpu.prediction import (
+    calibration,
+    early,
+    least,
+    merge,
+    passes,
+)
 from nova_livemig_gpu.prediction import stun as stuns
 from nova_livemig_gpu.prediction.asked import (
     Rule,
@@ -236,11 +242,12 @@ def _memory(domain: Any, total_bytes: int) -> GuestMemory:
 def _given(load: Workload, transport: Transport, asked: Asked) -> Prediction:
     """Of pre-copy, or of a switch to post-copy where that will be done."""
 
+    budget, limit_ms = asked.budget, _limit_ms(load, transport, asked)
+
     def as_(mode: Mode, soon: bool = False) -> Prediction:
-        wanted = Wanted(asked.limit_ms, mode, Rule.QEMU, early=soon)
+        wanted = Wanted(limit_ms, mode, Rule.QEMU, early=soon)
         return forecast(load, transport, wanted)
 
-    budget = asked.budget
     plain = as_(Mode.PRECOPY)
     if not budget.postcopy or asked.around.no_postcopy or asked.around.vfio:
         return plain
@@ -259,3 +266,14 @@ def _given(load: Workload, transport: Transport, asked: Asked) -> Prediction:
     ):
         return plain
     return switched
+
+
+def _limit_ms(load: Workload, transport: Transport, asked: Asked) -> float:
+    """The limit that the policy will set, see ``policies.least_limit``."""
+    budget = asked.budget
+    known = budget.policy == "adaptive" and budget.goal is Goal.FAST
+    if not known or load.curve is None or asked.around.vfio:
+        return asked.limit_ms
+    return least.limit_ms(
+        load.memory, load.curve, transport.bandwidth_bps, asked.limit_ms
+    )

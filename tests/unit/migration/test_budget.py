@@ -18,6 +18,7 @@ from nova_livemig_gpu.model import (
     Goal,
     OnTimeout,
     OverBudget,
+    PostcopyStart,
 )
 from nova_livemig_gpu.policies.base import bandwidth_mib_s
 from tests.builders import nova_defaults, options
@@ -33,6 +34,7 @@ RIGHT = {
     "bandwidth_mbps": ("400", 400),
     "goal": ("gentle", Goal.GENTLE),
     "over_budget": ("refuse", OverBudget.REFUSE),
+    "postcopy_start": ("as_predicted", PostcopyStart.AS_PREDICTED),
 }
 WRONG = {
     "policy": ["", " "],
@@ -44,6 +46,7 @@ WRONG = {
     "bandwidth_mbps": ["-1", "10000001", "1 Gbit/s"],
     "goal": ["slow", "FAST"],
     "over_budget": ["maybe", "REFUSE", ""],
+    "postcopy_start": ["now", "As_Predicted", ""],
 }
 
 

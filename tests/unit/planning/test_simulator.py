@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nova_livemig_gpu.migration.loop import JobRefused
 from nova_livemig_gpu.model import JobState, StartPlan
+from nova_livemig_gpu.planning.foreknown import foreseen
 from nova_livemig_gpu.planning.guestwrites import Idle, Random, Sweep, Zipf
 from nova_livemig_gpu.planning.host import Guest, Hosts
 from nova_livemig_gpu.planning.qemu import SimulatedClock, SimulatedQemu
@@ -188,3 +189,34 @@ def test_auto_converge_slows_the_guest_until_it_fits():
     assert qemu.sample(300).state is JobState.COMPLETED
     assert qemu.seen().throttle_percent >= 50
     assert qemu.seen().work_share < 0.9
+
+
+def test_the_last_throttle_is_given_its_chance():
+    """110 MiB/s over 96 MiB end only by auto-converge at its most; and
+    sooner where the forecast has said so."""
+    case = scenario(
+        Sweep(110 * MIB, 96 * MIB),
+        guest={"cpu_share": 0.22},
+        postcopy=False,
+        timeout_s=None,
+    )
+    late = simulate(loader.find("adaptive"), case)
+    assert late.completed and late.seen.throttle_percent >= 90
+    limit_ms = loader.find("adaptive")(case.budget, case.around).limit_max_ms
+    around = foreseen(case.around, case.guest, case.hosts, limit_ms)
+    assert not around.forecast.converges
+    soon = simulate(loader.find("adaptive"), replace(case, around=around))
+    assert soon.completed
+    assert soon.seen.total_s < 0.7 * late.seen.total_s
+
+
+def test_a_throttle_that_is_not_enough_is_given_up():
+    case = scenario(
+        Sweep(110 * MIB, 96 * MIB),
+        guest={"cpu_share": 0.0},
+        postcopy=False,
+        timeout_s=None,
+    )
+    seen = simulate(loader.find("adaptive"), replace(case, cut_s=900.0))
+    assert seen.codes[-1] == "cannot_converge"
+    assert seen.seen.throttle_percent == 99

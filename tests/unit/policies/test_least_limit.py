@@ -20,7 +20,6 @@ from nova_livemig_gpu.planning.guestwrites import Grow, Idle, Random, Sweep
 from nova_livemig_gpu.planning.host import Guest, Hosts
 from nova_livemig_gpu.planning.simulator import Scenario, simulate
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
-from nova_livemig_gpu.policies.least_limit import LIMITS_MS
 from nova_livemig_gpu.policies.progress import Progress
 from tests import builders
 from tests.builders import GIB, MIB, at_pass_end, sample
@@ -168,7 +167,3 @@ def test_a_guest_that_grows_still_ends():
         cut_s=60.0,
     )
     assert simulate(AdaptivePolicy, case).seen.total_s < 10
-
-
-def test_limits_rise():
-    assert list(LIMITS_MS) == sorted(set(LIMITS_MS))

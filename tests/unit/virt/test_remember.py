@@ -61,6 +61,17 @@ def test_what_is_kept():
     assert found.stuns == ()
 
 
+def test_what_auto_converge_slowed_down_is_not_the_server():
+    whole = end()
+    slow = Pass(3, 11.2, 13.2, 20 * MB, MB, throttle_percent=50)
+    found = kept(last=replace(whole, passes=(*whole.passes, slow)))
+    assert found.curve == kept().curve
+    assert found.bandwidth_bps == kept().bandwidth_bps
+    alone = kept(last=replace(whole, passes=(slow,)))
+    assert alone.curve == ()
+    assert alone.bandwidth_bps == 10 * MB
+
+
 def test_novas_own_monitor_shows_no_passes():
     found = remember.entry(HEAD, DONE, FORESEEN, None, False, ())
     assert found.bandwidth_bps is None
