@@ -140,20 +140,20 @@ class Turn:
 
 
 def turns(
-    fb_mib: int, number: int, done: Iterable[tuple[str, str, int]]
+    like: Cell, number: int, done: Iterable[tuple[str, str, int]]
 ) -> list[Turn]:
-    """What is left of one round with one framebuffer.
+    """What is left of one round with one guest's devices.
 
-    Without PRE_COPY the defaults come first: they do not get there, and the
-    device stays what it is. Guide and ours change places each round.
+    Guide and ours change places each round.
     """
     made = set(done)
-    found = []
-    for cell in CELLS:
-        if cell.fb_mib == fb_mib:
-            ways = [GUIDE, OURS] if number % 2 == 0 else [OURS, GUIDE]
-            ways.insert(1 if cell.precopy else 0, DEFAULT)
-            found += [Turn(cell, name, number) for name in ways]
-    if fb_mib == FAST.fb_mib:
+    ways = [GUIDE, DEFAULT, OURS] if number % 2 == 0 else [OURS, DEFAULT, GUIDE]
+    found = [
+        Turn(cell, name, number)
+        for cell in CELLS
+        if (cell.fb_mib, cell.precopy) == (like.fb_mib, like.precopy)
+        for name in ways
+    ]
+    if (like.fb_mib, like.precopy) == (FAST.fb_mib, FAST.precopy):
         found += [Turn(FAST, name, number) for name in FAST_POLICIES]
     return [turn for turn in found if turn.key not in made]

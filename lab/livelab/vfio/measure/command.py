@@ -85,47 +85,43 @@ class _Measuring:
         # Here: it takes Nova's libvirt driver, which takes its time.
         from livelab.vfio.measure.moving import Moving
 
-        def guest(name: str, cell: Cell) -> Moving:
-            found = Moving(self.lab, f"measure-{name}", cell)
-            self.guests.append(found)
-            found.start()
-            return found
-
-        self.guests: list[Moving] = []
+        self.moving = Moving
         for machine in self.lab.machines:
             machine.shape(cells.RATE_MBIT)
+        empty = Moving(self.lab, "measure-empty", cells.EMPTY)
         try:
-            self.empty = guest("empty", cells.EMPTY)
-            moving = {
-                fb_mib: guest(str(fb_mib), Cell(fb_mib, 0, True))
-                for fb_mib in self.sizes
-            }
+            empty.start()
             for number in range(self.rounds):
-                for fb_mib, one in moving.items():
-                    self._block(one, fb_mib, number)
+                for cell in cells.CELLS:
+                    if not cell.dirty_mib_s and cell.fb_mib in self.sizes:
+                        self._block(empty, cell, number)
         finally:
-            for each in self.guests:
-                each.stop()
+            empty.stop()
             for machine in self.lab.machines:
                 machine.shape(None)
 
-    def _block(self, moving: "Moving", fb_mib: int, number: int) -> None:
-        """What one round has for one framebuffer, the empty one first."""
+    def _block(self, empty: "Moving", cell: Cell, number: int) -> None:
+        """What one round has for one guest, with the empty device first."""
         found = runs.load(self.file)
         done = [each.key for each in found if not each.empty]
-        left = cells.turns(fb_mib, number, done)
+        left = cells.turns(cell, number, done)
         if not left or self._late():
             return
-        self._with(self.empty, [Turn(left[0].cell, cells.OURS, number)], True)
-        self._with(moving, left, False)
+        if cell.precopy:
+            self._with(empty, [Turn(cell, cells.OURS, number)], True)
+        moving = self.moving(self.lab, "measure", cell)
+        try:
+            moving.start()
+            self._with(moving, left, False)
+        finally:
+            moving.stop()
 
     def _with(self, moving: "Moving", turns: list[Turn], empty: bool) -> None:
         moving.resume()
-        for turn, after in zip(turns, [*turns[1:], None], strict=True):
+        for turn in turns:
             if self._late():
                 break
-            wanted = empty or after is None or after.cell.precopy
-            self._show(moving.go(turn, next_precopy=wanted, empty=empty))
+            self._show(moving.go(turn, empty=empty))
         moving.check()
         moving.pause()
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests with a test vGPU, moved to and fro.
 
-A guest takes long to start here, so one serves all devices with the same
-framebuffer. Each migration gives it a new device, which is made with the
-PRE_COPY that its next migration wants; how fast the device writes is a knob
-of the device. While others have their turn it is paused.
+A guest takes long to start here, so one serves all devices that differ only
+in how fast they write, which is a knob of the device. PRE_COPY is not: QEMU
+takes no device that has it for one that has not. While others have their
+turn a guest is paused.
 """
+
+from dataclasses import replace
 
 import libvirt
 
@@ -24,14 +26,13 @@ class Moving:
 
     def __init__(self, lab: VfioLab, name: str, cell: Cell) -> None:
         self.lab = lab
-        self.precopy = cell.precopy
-        self.fb_mib = cell.fb_mib
+        self.cell = cell
         self.guest = MdevGuest(name, cells.LOAD, kind=device.KIND)
         self.source, self.target = lab.machines
 
     def start(self) -> None:
         """Start it with all of its framebuffer written, and pause it."""
-        device.configure(self.source, Cell(self.fb_mib, 0, self.precopy))
+        device.configure(self.source, replace(self.cell, dirty_mib_s=0))
         self.guest.start(self.source)
         assert self.guest.device is not None
         device.fill(self.source, self.guest.device)
@@ -53,18 +54,16 @@ class Moving:
         """Wait until it has looked at all of its memory. LabError."""
         self.guest.check(self.source)
 
-    def go(self, turn: Turn, *, next_precopy: bool, empty: bool = False) -> Run:
+    def go(self, turn: Turn, *, empty: bool = False) -> Run:
         """Migrate it, look at what arrived, and turn round."""
         assert self.guest.device is not None
-        if self.precopy != turn.cell.precopy and not empty:
-            self._hop(turn.cell.precopy)
         budget, around = cells.settings(turn.policy, turn.cell)
         verdict = preflight.judge(budget, around)
         if verdict.refuse:
             return _refused(turn, verdict.reason)
         rate = 0 if empty else turn.cell.dirty_mib_s
         device.write_at(self.source, self.guest.device, rate)
-        device.configure(self.target, Cell(self.fb_mib, rate, next_precopy))
+        device.configure(self.target, replace(self.cell, dirty_mib_s=rate))
         found = steer.move(
             self.guest,
             self.source,
@@ -76,24 +75,10 @@ class Moving:
         assert found.unused is not None
         mdev.remove(*found.unused)
         if found.error is None:
-            self._turned(next_precopy)
+            self.source, self.target = self.target, self.source
         elif rate:
             device.write_at(self.source, self.guest.device, 0)
         return run
-
-    def _hop(self, precopy: bool) -> None:
-        """Get it a device that has PRE_COPY, or has none."""
-        device.configure(self.target, Cell(self.fb_mib, 0, precopy))
-        way = cells.settings(cells.GUIDE, cells.EMPTY)
-        found = steer.move(
-            self.guest, self.source, self.target, cells.policy(*way)
-        )
-        if found.error is None:
-            self._turned(precopy)
-
-    def _turned(self, precopy: bool) -> None:
-        self.source, self.target = self.target, self.source
-        self.precopy = precopy
 
     def _look(self, turn: Turn, found: steer.Steered, empty: bool) -> Run:
         assert found.unused is not None

@@ -59,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     cloud = hypervisors.of(client.site)
     if not isinstance(cloud, hypervisors.VfioHypervisors):
         raise LabError("needs VFIO hosts; start with lab/up --hosts vfio")
+    # Before nova-compute starts: it looks for GPUs only then.
+    cloud.show_types()
     _configure(client)
     cloud.shape(RATE_MBIT)
     bench = Bench(client, cloud)

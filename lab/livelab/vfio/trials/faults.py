@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from livelab.checks.trial import Notes
+from livelab.vfio import mdev
 from livelab.vfio.trials import knobs
 from livelab.vfio.trials.bench import MIGRATE_S, Bench, Place
 from livelab.vfio.trials.trial import Trial
 
 MIB = 1 << 20
+FB_MIB = 16
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,11 @@ def _run(fault: Fault, bench: Bench, notes: Notes) -> None:
     bench.arrives(notes, server.id, "the next try arrives, contents intact")
 
 
-def _calm(bench: Bench, before: Place) -> None:
+def _calm(bench: Bench, before: Place, fb_mib: int = FB_MIB) -> None:
     for machine in bench.lab.machines:
         knobs.reset(machine)
-        knobs.put(machine, fb_mib=16)
-    device = f"/sys/bus/mdev/devices/{before.device}"
-    if before.source.run(f"ls -d {device} || :").startswith(device):
+        knobs.put(machine, fb_mib=fb_mib)
+    if before.device in mdev.all_of(before.source):
         knobs.turn(before.source, before.device, **knobs.CALM)
 
 
