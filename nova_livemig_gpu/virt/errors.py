@@ -66,3 +66,20 @@ def unsupported(error: BaseException) -> bool:
         libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
         libvirt.VIR_ERR_NO_SUPPORT,
     )
+
+
+def told(error: BaseException) -> str:
+    """Return what a user is told of an error.
+
+    A VFIO device that does not enter a state is reset by QEMU
+    (``vfio_migration_set_state`` in hw/vfio/migration.c: "Failed setting
+    device state to STOP_COPY. Recover state is ERROR. Resetting device").
+    Its server runs on as if nothing had been.
+    """
+    text = str(error) or type(error).__name__
+    if "resetting device" in text.lower():
+        return (
+            "QEMU has reset a device of the server, which has lost its state "
+            f"while the server runs on; the server should be rebooted: {text}"
+        )
+    return text

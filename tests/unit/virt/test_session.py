@@ -150,6 +150,18 @@ def test_operation_error_is_kept_not_raised():
     assert own.outcome(None).reason == "refused"
 
 
+def test_a_device_that_qemu_has_reset_is_told_first():
+    own = session()
+    with own.operation():
+        raise Error(
+            1,
+            "x: Failed setting device state to STOP_COPY. Recover state is "
+            "ERROR. Resetting device: Input/output error",
+        )
+    assert "has lost its state" in own.outcome(None).reason
+    assert "Input/output error" in own.outcome(None).reason
+
+
 def test_cancelled_by_client_is_an_abort():
     own = session()
     with own.operation():

@@ -147,7 +147,9 @@ def turns(
     Guide and ours change places each round.
     """
     made = set(done)
-    ways = [GUIDE, DEFAULT, OURS] if number % 2 == 0 else [OURS, DEFAULT, GUIDE]
+    ways = (
+        [GUIDE, DEFAULT, OURS] if number % 2 == 0 else [OURS, DEFAULT, GUIDE]
+    )
     found = [
         Turn(cell, name, number)
         for cell in CELLS

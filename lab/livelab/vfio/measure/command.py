@@ -130,7 +130,9 @@ class _Measuring:
 
     def _show(self, found: Run) -> None:
         runs.add(self.file, found)
-        what = "empty device" if found.empty else f"{found.cell}, {found.policy}"
+        what = (
+            "empty device" if found.empty else f"{found.cell}, {found.policy}"
+        )
         said = f"; {found.error}" if found.error else ""
         self.console.print(
             f"  {found.round + 1}: {what}: {found.ended}, down "

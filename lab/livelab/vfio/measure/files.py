@@ -50,9 +50,7 @@ def markdown(runs: Sequence[Run]) -> str:
         parts += [f"{cells.FAST.name}, more than the link carries:"]
         parts += [table(heads, rows)]
     told = [
-        each
-        for each in foretold.replay(runs)
-        if each.seen >= foretold.LEAST
+        each for each in foretold.replay(runs) if each.seen >= foretold.LEAST
     ]
     if told:
         good = sum(abs(each.error) <= 0.2 for each in told)

@@ -35,22 +35,29 @@ def draw(runs: Sequence[Run], title: str) -> "Figure":
     for place, one in enumerate(shown):
         if one.minimum_ms is not None and one.allowed_ms is not None:
             axes.hlines(
-                place, max(one.minimum_ms, LEAST_MS), one.allowed_ms,
-                color=FAINT, linewidth=9, alpha=0.35,
+                place,
+                max(one.minimum_ms, LEAST_MS),
+                one.allowed_ms,
+                color=FAINT,
+                linewidth=9,
+                alpha=0.35,
             )
-        for shift, name in zip((-0.22, 0.0, 0.22), cells.POLICIES, strict=True):
+        for shift, name in zip(
+            (-0.22, 0.0, 0.22), cells.POLICIES, strict=True
+        ):
             some = of(runs, one.cell.name, name)
             down = [r.downtime_ms for r in some if r.downtime_ms is not None]
             axes.plot(
                 [max(each, LEAST_MS) for each in down],
                 [place + shift] * len(down),
-                "o", color=COLORS[name], markersize=5, alpha=0.8,
+                "o",
+                color=COLORS[name],
+                markersize=5,
+                alpha=0.8,
                 label=name if place == 0 else None,
             )
             if len(down) < len(some):
-                axes.plot(
-                    [most], [place + shift], "x", color=COLORS[name]
-                )
+                axes.plot([most], [place + shift], "x", color=COLORS[name])
     axes.set_yticks(range(len(shown)), [one.cell.name for one in shown])
     axes.invert_yaxis()
     axes.set_xscale("log")

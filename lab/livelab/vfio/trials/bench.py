@@ -80,9 +80,7 @@ class Bench:
         self.hypervisors.show_types()
         self.specs({})
         image = contents.image(self.client.rest, contents.QUIET)
-        made = self.client.server_create(
-            NAME, FLAVOR, image, timeout=CREATE_S
-        )
+        made = self.client.server_create(NAME, FLAVOR, image, timeout=CREATE_S)
         self.wait(lambda: "R" in self._said(made.id), "a boot", BOOT_S)
         return made
 
@@ -152,7 +150,9 @@ class Bench:
             (server.status, server.host) == ("ACTIVE", before.host),
             f"{server.status} on {server.host}",
         )
-        notes.expect("a reason is told", trip.reason() != "none", trip.reason())
+        notes.expect(
+            "a reason is told", trip.reason() != "none", trip.reason()
+        )
         notes.expect("runs once, and answers", *self._answers(server_id))
         wrong = self.state.check(before.source, before.domain)
         if intact:

@@ -50,21 +50,44 @@ FAULTS = (
         {"fault_save_delay_us": 500_000},
         specs={"livemig_gpu:timeout_s": "20"},
     ),
-    Fault("save-error", "read fails before the stop",
-          {"fault_save_after": 4 * MIB}),
+    Fault(
+        "save-error",
+        "read fails before the stop",
+        {"fault_save_after": 4 * MIB},
+    ),
     Fault("stop-error", "read fails in STOP_COPY", {"fault_stop_error": 1}),
-    Fault("load-error", "write fails at the target",
-          target={"fault_load_after": 4 * MIB}),
-    Fault("stuck", "write fails, and RESUMING cannot be left",
-          target={"fault_load_after": 4 * MIB, "fault_stuck": 1}),
-    Fault("no-resuming", "RESUMING cannot be entered",
-          target={"fault_state": 4}),
-    Fault("other-size", "the target's device has twice the framebuffer",
-          target={"fb_mib": 32}),
-    Fault("wrong-size-told", "a hundredfold of what is left is told",
-          {"fault_size_percent": 10_000}, arrives=None, precopy=False),
-    Fault("no-stop-copy", "STOP_COPY cannot be entered: QEMU resets it",
-          {"fault_state": 3}, intact=False, told="reset"),
+    Fault(
+        "load-error",
+        "write fails at the target",
+        target={"fault_load_after": 4 * MIB},
+    ),
+    Fault(
+        "stuck",
+        "write fails, and RESUMING cannot be left",
+        target={"fault_load_after": 4 * MIB, "fault_stuck": 1},
+    ),
+    Fault(
+        "no-resuming", "RESUMING cannot be entered", target={"fault_state": 4}
+    ),
+    Fault(
+        "other-size",
+        "the target's device has twice the framebuffer",
+        target={"fb_mib": 32},
+    ),
+    Fault(
+        "wrong-size-told",
+        "a hundredfold of what is left is told",
+        {"fault_size_percent": 10_000},
+        arrives=None,
+        precopy=False,
+    ),
+    Fault(
+        "no-stop-copy",
+        "STOP_COPY cannot be entered: QEMU resets it",
+        {"fault_state": 3},
+        intact=False,
+        told="reset",
+    ),
 )
 
 

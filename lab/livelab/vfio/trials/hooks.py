@@ -22,7 +22,7 @@ STEPS = (
 )
 TIMEOUT_S = 2
 #: Put on nova-compute's path: a package with an entry point of its own.
-MODULE = '''\
+MODULE = """\
 import json, pathlib, time
 from nova_livemig_gpu.migration.hooks import Hook
 
@@ -42,7 +42,7 @@ class Naughty(Hook):
     def preflight(self, facts):
         order = _do("preflight")
         return "the hook was told to refuse" if order == "refuse" else None
-'''
+"""
 METHOD = """
     def {step}(self, facts, *more):
         _do("{step}")
@@ -78,7 +78,7 @@ def _bad(order: str, bench: Bench, notes: Notes) -> None:
     """It arrives all the same; the record has every step."""
     server = bench.server()
     before = bench.ready(server.id)
-    orders({step: order for step in STEPS})
+    orders(dict.fromkeys(STEPS, order))
     try:
         trip = bench.migrate(server.id)
         status = trip.wait_over(MIGRATE_S)
@@ -128,13 +128,25 @@ def _refuse(bench: Bench, notes: Notes) -> None:
 
 
 TRIALS = (
-    Trial("hooks-fail", "every step of a hook raises",
-          functools.partial(_bad, "raise")),
-    Trial("hooks-hang", f"every step hangs, {TIMEOUT_S} s are allowed",
-          functools.partial(_bad, "hang")),
-    Trial("hook-failed-fails", "the step `failed` raises",
-          functools.partial(_failed, "raise")),
-    Trial("hook-failed-hangs", "the step `failed` hangs",
-          functools.partial(_failed, "hang")),
+    Trial(
+        "hooks-fail",
+        "every step of a hook raises",
+        functools.partial(_bad, "raise"),
+    ),
+    Trial(
+        "hooks-hang",
+        f"every step hangs, {TIMEOUT_S} s are allowed",
+        functools.partial(_bad, "hang"),
+    ),
+    Trial(
+        "hook-failed-fails",
+        "the step `failed` raises",
+        functools.partial(_failed, "raise"),
+    ),
+    Trial(
+        "hook-failed-hangs",
+        "the step `failed` hangs",
+        functools.partial(_failed, "hang"),
+    ),
     Trial("hook-refuses", "a preflight refuses", _refuse),
 )
