@@ -31,13 +31,17 @@ SPECS = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where the server is, and where it would go."""
+    """Where the server is, and where it would go.
+
+    :ivar claims: others who have claimed something in Placement
+    """
 
     source: Machine
     target: Machine
     host: str
     domain: libvirt.virDomain
     device: str
+    claims: frozenset[str]
 
 
 class Bench:
@@ -110,7 +114,8 @@ class Bench:
             self.lab.machines[1 - here],
         )
         domain = source.connect().lookupByUUIDString(server_id)
-        return Place(source, target, host, domain, mdev.of(domain))
+        others = frozenset(self._claims()) - {server_id}
+        return Place(source, target, host, domain, mdev.of(domain), others)
 
     def ready(self, server_id: str) -> Place:
         """Contents written, no old device at the target."""
@@ -191,21 +196,25 @@ class Bench:
     def _nothing_left(
         self, notes: Notes, server_id: str, before: Place
     ) -> None:
-        get = self.client.rest.get
-        claims = {}
-        path = "/resource_providers"
-        for one in get("placement", path)["resource_providers"]:
-            found = get("placement", f"{path}/{one['uuid']}/allocations")
-            for consumer in found["allocations"]:
-                claims.setdefault(consumer, set()).add(one["name"])
-        hosts = {each.split("_")[0] for each in claims.get(server_id, ())}
+        claims = self._claims()
+        hosts = {name.split("_")[0] for name in claims.get(server_id, ())}
         notes.expect(
             "claimed for it in Placement: its source alone",
-            set(claims) == {server_id} and len(hosts) == 1,
+            set(claims) - before.claims == {server_id} and len(hosts) == 1,
             {key[:8]: sorted(names) for key, names in claims.items()},
         )
         left = mdev.all_of(before.target)
         notes.expect("no mdev is left at the target", not left, left or "none")
+
+    def _claims(self) -> dict[str, set[str]]:
+        """Who has claimed something in Placement, and of which providers."""
+        get, path = self.client.rest.get, "/resource_providers"
+        found: dict[str, set[str]] = {}
+        for one in get("placement", path)["resource_providers"]:
+            given = get("placement", f"{path}/{one['uuid']}/allocations")
+            for consumer in given["allocations"]:
+                found.setdefault(consumer, set()).add(one["name"])
+        return found
 
     def _answers(self, server_id: str) -> tuple[bool, str]:
         where = []
