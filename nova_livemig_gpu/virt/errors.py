@@ -4,9 +4,14 @@ Errors are told apart by their code, not their class: Nova's own tests bring
 their own ``libvirtError``.
 """
 
+import re
 from collections.abc import Sequence
 
 import libvirt
+
+_NOT_ENTERED = re.compile(
+    r"Failed setting device state to (STOP|STOP_COPY|PRE_COPY\w*|RUNNING\w*)\b"
+)
 
 
 def code(error: BaseException) -> int | None:
@@ -71,15 +76,18 @@ def unsupported(error: BaseException) -> bool:
 def told(error: BaseException) -> str:
     """Return what a user is told of an error.
 
-    A VFIO device that does not enter a state is reset by QEMU
-    (``vfio_migration_set_state`` in hw/vfio/migration.c: "Failed setting
-    device state to STOP_COPY. Recover state is ERROR. Resetting device").
-    Its server runs on as if nothing had been.
+    A VFIO device of the source that does not enter a state (QEMU 10,
+    ``vfio_migration_set_state`` in hw/vfio/migration.c: "Failed setting
+    device state to STOP_COPY. Setting device in recover state STOP") may be
+    reset by QEMU before the server runs on, and nothing tells whether it was.
+    What a load says of the target's device is not meant: that one is thrown
+    away.
     """
     text = str(error) or type(error).__name__
-    if "resetting device" in text.lower():
+    if _NOT_ENTERED.search(text):
         return (
-            "QEMU has reset a device of the server, which has lost its state "
-            f"while the server runs on; the server should be rebooted: {text}"
+            "a device of the server did not enter a state; QEMU may have "
+            "reset it, so that what was in it is lost although the server "
+            f"runs on: look at it, or reboot the server: {text}"
         )
     return text

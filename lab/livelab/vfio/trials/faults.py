@@ -86,7 +86,7 @@ FAULTS = (
         "STOP_COPY cannot be entered: QEMU resets it",
         {"fault_state": 3},
         intact=False,
-        told="reset",
+        told="is lost although the server runs on",
     ),
 )
 
