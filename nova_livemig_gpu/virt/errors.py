@@ -20,6 +20,11 @@ def code(error: BaseException) -> int | None:
     return get() if callable(get) else None
 
 
+def of_libvirt(error: BaseException) -> bool:
+    """It is libvirt's, of whichever class."""
+    return callable(getattr(error, "get_error_code", None))
+
+
 def domain_gone(error: BaseException) -> bool:
     """The domain has left this host (``Guest.get_job_info`` in Nova)."""
     return code(error) in (
