@@ -150,11 +150,17 @@ class Progress:
         )
 
     def _rates_with(self, done: Pass) -> tuple[float, ...]:
-        """Merged passes may be idle ones: only a rate like the others."""
+        """A pass that had little to send was slow for want of it.
+
+        One that is merged, or has sent less than the link carries in half a
+        second, counts with a rate like the others only.
+        """
         if done.duration_s < _STEADY_S or not done.sent_bytes:
             return self.rates_bps
         rate = done.sent_bytes / done.duration_s
-        if done.merged and rate < max(self.rates_bps, default=0.0) / 2:
+        best = max(self.rates_bps, default=0.0)
+        little = done.merged or done.sent_bytes < best * _STEADY_S
+        if little and rate < best / 2:
             return self.rates_bps
         return (*self.rates_bps[1 - _STEADY_PASSES :], rate)
 

@@ -11,7 +11,7 @@ from nova.virt.libvirt import driver as libvirt_driver
 
 from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.migration.loop import Clock
-from nova_livemig_gpu.virt import service
+from nova_livemig_gpu.virt import hostchecks, service
 from nova_livemig_gpu.virt.hostchecks import HostChecks
 from nova_livemig_gpu.virt.interrupted import Interrupted
 from nova_livemig_gpu.virt.job import NovaJob
@@ -78,14 +78,16 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         """Adds NVML's verdict on what Nova has claimed on this host.
 
         A refusal gives the claim back: Nova would keep it until the server
-        is next migrated (``instance_claimed_mdevs``).
+        is next migrated (``instance_claimed_mdevs``). An mdev that libvirt
+        does not create is a refusal too, see ``hostchecks.claiming``.
         """
         # A claim that is there already is of a migration that failed.
         self._clean_mdevs(instance)
-        data = super().check_source_migrate_data_at_dest(
-            ctxt, instance, migrate_data, migration, limits, allocs
-        )
         try:
+            with hostchecks.claiming(instance):
+                data = super().check_source_migrate_data_at_dest(
+                    ctxt, instance, migrate_data, migration, limits, allocs
+                )
             self._checks.check_vgpus(instance, data)
         except Exception:
             self.instance_claimed_mdevs.pop(instance.uuid, None)

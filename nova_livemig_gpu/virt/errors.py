@@ -4,15 +4,25 @@ Errors are told apart by their code, not their class: Nova's own tests bring
 their own ``libvirtError``.
 """
 
+import re
 from collections.abc import Sequence
 
 import libvirt
+
+_NOT_ENTERED = re.compile(
+    r"Failed setting device state to (STOP|STOP_COPY|PRE_COPY\w*|RUNNING\w*)\b"
+)
 
 
 def code(error: BaseException) -> int | None:
     """Return libvirt's error code; None for any other error."""
     get = getattr(error, "get_error_code", None)
     return get() if callable(get) else None
+
+
+def of_libvirt(error: BaseException) -> bool:
+    """It is libvirt's, of whichever class."""
+    return callable(getattr(error, "get_error_code", None))
 
 
 def domain_gone(error: BaseException) -> bool:
@@ -66,3 +76,23 @@ def unsupported(error: BaseException) -> bool:
         libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
         libvirt.VIR_ERR_NO_SUPPORT,
     )
+
+
+def told(error: BaseException) -> str:
+    """Return what a user is told of an error.
+
+    A VFIO device of the source that does not enter a state (QEMU 10,
+    ``vfio_migration_set_state`` in hw/vfio/migration.c: "Failed setting
+    device state to STOP_COPY. Setting device in recover state STOP") may be
+    reset by QEMU before the server runs on, and nothing tells whether it was.
+    What a load says of the target's device is not meant: that one is thrown
+    away.
+    """
+    text = str(error) or type(error).__name__
+    if _NOT_ENTERED.search(text):
+        return (
+            "a device of the server did not enter a state; QEMU may have "
+            "reset it, so that what was in it is lost although the server "
+            f"runs on: look at it, or reboot the server: {text}"
+        )
+    return text

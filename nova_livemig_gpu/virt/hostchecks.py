@@ -4,7 +4,8 @@ A check may refuse; a fault of ours does not: whether the host is fit is
 left to Nova then.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import nova.conf
@@ -17,11 +18,41 @@ from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.rpc import client as rpc_client
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
-from nova_livemig_gpu.virt import exact, precheck
+from nova_livemig_gpu.virt import errors, exact, precheck
 from nova_livemig_gpu.virt.service import Service
 
 LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
+
+
+@contextmanager
+def claiming(instance: Any) -> Iterator[None]:
+    """libvirt's errors in here refuse this host, and no more.
+
+    Nova lets an mdev that cannot be created pass as it is, and the conductor
+    puts the server, which has not been touched, into ERROR (``live_migrate``
+    in nova/conductor/tasks/live_migrate.py goes on to the next host for
+    ``MigrationPreCheckError`` and ``Invalid`` only).
+
+    :raises MigrationPreCheckError: instead of a libvirt error
+    """
+    try:
+        yield
+    except Exception as exc:
+        if not errors.of_libvirt(exc):
+            raise
+        LOG.warning(
+            "Refused: libvirt on this host failed while a mediated device "
+            "for this server was prepared: %s",
+            exc,
+            instance=instance,
+        )
+        raise nova_exception.MigrationPreCheckError(
+            reason=(
+                f"{CONF.host}: no mediated device could be prepared for "
+                f"server {instance.uuid}: {exc}"
+            )
+        ) from exc
 
 
 class HostChecks:

@@ -257,4 +257,4 @@ class Session:
         error = raised or self.operation_error
         if error is None:
             return "unknown; see the log of nova-compute"
-        return str(error) or type(error).__name__
+        return errors.told(error)

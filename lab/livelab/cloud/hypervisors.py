@@ -104,11 +104,17 @@ class VfioHypervisors(Hypervisors):
 
     def start(self) -> None:
         self.lab.start(instances=paths.instances_dir(self.site.state))
-        for host in self.site.computes:
-            host.run(["sh", "-ec", nova_conf.SYSFS])
 
     def wait_ready(self) -> None:
         self.lab.wait_ready()
+        self.show_types()
+
+    def show_types(self) -> None:
+        """Let nova-compute see what types its machine has now."""
+        pairs = zip(self.site.computes, self.lab.machines, strict=True)
+        for host, machine in pairs:
+            types = machine.ask(nova_conf.TYPES).text
+            host.run(["sh", "-ec", nova_conf.SYSFS], input=types)
 
     def shape(self, rate_mbit: int | None) -> None:
         for machine in self.lab.machines:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lab/vfio: up, down, status, shell, module, check, measure."""
+"""lab/vfio: up, down, status, shell, module, check, try,
+measure."""
 
 import argparse
 import sys
@@ -15,6 +16,7 @@ from livelab.vfio import check
 from livelab.vfio.lab import DEVICES, VfioLab
 from livelab.vfio.machine import MACHINE1, MEMORY_MIB, Machine
 from livelab.vfio.measure import command as measuring
+from livelab.vfio.trials import command as trying
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +53,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "check", help="Nova moves servers with a vGPU: stock and plugin"
     )
     check.add(one)
+    one = commands.add_parser(
+        "try", help="servers with a vGPU whose migration goes wrong"
+    )
+    trying.add(one)
     one = commands.add_parser(
         "measure", help="pauses with test vGPUs: stock's schedules and ours"
     )

@@ -8,13 +8,31 @@ from livelab.vfio.machine import Machine
 # module begins
 PARENT = "mtty_mtty"
 TYPE = "mtty-1"
-# Nova looks for a device's parent among the devices of its own machine:
-# nova-compute gets to see one, in the mount namespace of its host.
+# Nova looks for a device's parent among the devices of its own machine, and
+# this project for its types in sysfs: nova-compute gets to see them, in the
+# mount namespace of its host.
 SYSFS = """\
-[ -d /sys/devices/virtual/mtty/mtty ] || {
-    mount -t tmpfs -o size=64k lab /sys/devices/virtual
-    mkdir -p /sys/devices/virtual/mtty/mtty
+virtual=/sys/devices/virtual parent=mtty/mtty
+[ -d $virtual/$parent ] || {
+    mount -t tmpfs -o size=64k lab $virtual
+    mkdir -p $virtual/$parent
 }
+[ -d /sys/class/mdev_bus ] || {
+    mkdir -p /run/lab-class-net
+    mount --bind /sys/class/net /run/lab-class-net
+    mount -t tmpfs -o size=64k lab /sys/class
+    mkdir -p /sys/class/mdev_bus /sys/class/net
+    mount --move /run/lab-class-net /sys/class/net
+    ln -s ../../devices/virtual/$parent /sys/class/mdev_bus/mtty
+}
+base64 -d | tar -x -C $virtual/$parent
+"""
+# Of each type: what a device of it is, and how many more there can be
+TYPES = """\
+cd /sys/class/mdev_bus/mtty && mkdir -p /run/types && cp --parents -r \
+    mdev_supported_types/*/{name,description,available_instances} /run/types \
+    2>/dev/null
+tar -c -C /run/types . | base64
 """
 
 

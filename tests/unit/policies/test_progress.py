@@ -190,3 +190,18 @@ def test_a_pass_knows_its_throttle():
         sample(2, 3, 90, 30, throttle_percent=30),
     )
     assert [each.throttle_percent for each in progress.passes] == [0, 20]
+
+
+def test_passes_with_little_to_send_do_not_slow_the_link_down():
+    """Memory is gone after 2 s at 50 MiB/s; then 0.2 MiB a pass of 1 s."""
+    samples = [sample(0, 1, 0, 100), sample(2, 2, 100, 0.2)]
+    samples += [sample(2 + n, 2 + n, 100 + n / 5, 0.2) for n in range(1, 9)]
+    assert fold(*samples).link_bps() == pytest.approx(50 * MIB)
+
+
+def test_a_slower_link_is_believed_when_there_is_much_to_send():
+    samples = [sample(0, 1, 0, 100), sample(2, 2, 100, 50)]
+    samples += [
+        sample(2 + 5 * n, 2 + n, 100 + 50 * n, 50) for n in range(1, 9)
+    ]
+    assert fold(*samples).link_bps() == pytest.approx(10 * MIB)

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import libvirt
 import pytest
 from nova import exception
 from nova.virt.libvirt import driver as libvirt_driver
@@ -50,6 +51,33 @@ def test_a_refusal_gives_the_claim_back(driver):
 
     driver._checks = SimpleNamespace(check_vgpus=refuse)
     with pytest.raises(exception.MigrationPreCheckError):
+        check(driver)
+    assert driver.instance_claimed_mdevs == {"other": ["m2"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "becomes"),
+    [
+        (libvirt.libvirtError("no mdev"), exception.MigrationPreCheckError),
+        (exception.MigrationPreCheckError(reason="x"), None),
+        (RuntimeError("a fault"), None),
+    ],
+)
+def test_an_mdev_that_is_not_made_refuses_the_host(
+    driver, monkeypatch, error, becomes
+):
+    """Any other exception ends the server in ERROR: those are Nova's."""
+
+    def fails(self, ctxt, instance, *args):
+        self.instance_claimed_mdevs[instance.uuid] = ["m1"]
+        raise error
+
+    monkeypatch.setattr(
+        libvirt_driver.LibvirtDriver,
+        "check_source_migrate_data_at_dest",
+        fails,
+    )
+    with pytest.raises(becomes or type(error), match=str(error)):
         check(driver)
     assert driver.instance_claimed_mdevs == {"other": ["m2"]}
 

@@ -150,6 +150,32 @@ def test_operation_error_is_kept_not_raised():
     assert own.outcome(None).reason == "refused"
 
 
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        (
+            "x: Failed setting device state to STOP_COPY. Setting device in "
+            "recover state STOP: Input/output error",
+            True,
+        ),
+        (
+            "x: Failed setting device state to RUNNING_P2P. Recover state is "
+            "ERROR. Resetting device: Input/output error",
+            True,
+        ),
+        ("x: Failed setting device state to RESUMING. y", False),
+        ("load of migration failed: Input/output error", False),
+    ],
+)
+def test_a_device_that_may_have_lost_its_state_is_told_first(text, lost):
+    own = session()
+    with own.operation():
+        raise Error(1, text)
+    reason = own.outcome(None).reason
+    assert reason.endswith(text)
+    assert ("is lost although the server runs on" in reason) is lost
+
+
 def test_cancelled_by_client_is_an_abort():
     own = session()
     with own.operation():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured: devices, and ways to migrate them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from livelab.vfio.sector import Load
@@ -18,12 +18,15 @@ from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.staircase import StaircasePolicy
 
-# Four fifths of what two such machines can do on two busy cores
-RATE_MBIT = 42
+# Well under what two such machines can do on two busy cores (100 to 190)
+RATE_MBIT = 80
 LINK_BPS = RATE_MBIT * 125_000
-# Memory that is written too, and some that is not
-LOAD = Load(ws_mib=4, rate_mib_s=1, fill_mib=16)
+# Memory that is written too, and more that is not
+LOAD = Load(ws_mib=4, rate_mib_s=1, fill_mib=32)
 DIRTY_MIB_S = 2
+# More than the link carries
+FAST_MIB_S = 20
+SIZES_MIB = (16, 64, 256)
 # What does not end in so long is given up.
 LIMIT_S = 180
 ROUNDS = 5
@@ -44,20 +47,36 @@ class Cell:
         precopy = "PRE_COPY" if self.precopy else "no PRE_COPY"
         return f"{self.fb_mib} MiB, {dirty}, {precopy}"
 
+    @property
+    def cut_s(self) -> int:
+        """When stock's defaults are given up: 20 s for the start, and half
+        as much again as all memory and device state need on the link."""
+        whole = (LOAD.memory_mib + self.fb_mib) * 2**20
+        return int(20 + 1.5 * whole / LINK_BPS)
+
 
 # The stack's own pause: a device with next to nothing in it
 EMPTY = Cell(1, 0, True)
 CELLS = tuple(
     Cell(fb_mib, dirty, precopy)
-    for fb_mib in (16, 64, 256)
-    for dirty in (0, DIRTY_MIB_S)
+    for fb_mib in SIZES_MIB
     for precopy in (True, False)
+    for dirty in (0, DIRTY_MIB_S)
 )
+# It dirties faster than the link carries: what the settings say, happens.
+FAST = Cell(64, FAST_MIB_S, True)
+
 GUIDE, DEFAULT, OURS = "vGPU guide", "defaults", "adaptive"
 POLICIES = (GUIDE, DEFAULT, OURS)
+REFUSE, WARN, CUT = (
+    "adaptive, 500 ms, refuse",
+    "adaptive, 500 ms, warn",
+    "adaptive, 500 ms, refuse, stun unknown",
+)
+FAST_POLICIES = (GUIDE, DEFAULT, REFUSE, WARN, CUT)
 STAIRS = {
-    GUIDE: Staircase(500_000, steps=3, delay_s=3, size_gib=1),
-    DEFAULT: Staircase(500, steps=10, delay_s=75, size_gib=1),
+    GUIDE: Staircase(500_000, steps=3, delay_s=3, size_gib=2),
+    DEFAULT: Staircase(500, steps=10, delay_s=75, size_gib=2),
 }
 _BUDGET = Budget(
     policy="adaptive",
@@ -73,7 +92,7 @@ _BUDGET = Budget(
 _OVERHEAD_MS = 300
 
 
-def policy(name: str, cell: Cell) -> Policy:
+def settings(name: str, cell: Cell) -> tuple[Budget, Surroundings]:
     """A way to migrate a device.
 
     Ours is told what the link carries, the framebuffer's size as the type
@@ -81,17 +100,30 @@ def policy(name: str, cell: Cell) -> Policy:
     """
     around = Surroundings(overhead_ms=_OVERHEAD_MS, vfio=True)
     if name in STAIRS:
-        return StaircasePolicy(
-            _BUDGET, replace(around, staircase=STAIRS[name])
+        limit_s = cell.cut_s if name == DEFAULT else LIMIT_S
+        return (
+            replace(_BUDGET, timeout_s=limit_s),
+            replace(around, staircase=STAIRS[name]),
         )
     size = cell.fb_mib * 2**20
     stun_ms = size / LINK_BPS * 1e3
     stun = Stun(stun_ms, stun_ms, framebuffer_bytes=size, basis="type")
-    budget = replace(_BUDGET, max_downtime_ms=int(stun_ms + 1000))
-    return AdaptivePolicy(
-        budget,
-        replace(around, stun=stun, switchover_mib_s=LINK_BPS // 2**20),
+    around = replace(
+        around,
+        stun=None if name == CUT else stun,
+        switchover_mib_s=LINK_BPS // 2**20,
     )
+    if name == OURS:
+        return replace(_BUDGET, max_downtime_ms=int(stun_ms + 1000)), around
+    over = OverBudget.WARN if name == WARN else OverBudget.REFUSE
+    return replace(_BUDGET, over_budget=over), around
+
+
+def policy(budget: Budget, around: Surroundings) -> Policy:
+    """The policy of a way."""
+    if around.staircase is not None:
+        return StaircasePolicy(budget, around)
+    return AdaptivePolicy(budget, around)
 
 
 @dataclass(frozen=True)
@@ -108,12 +140,22 @@ class Turn:
 
 
 def turns(
-    cell: Cell, rounds: int, done: Iterable[tuple[str, str, int]]
-) -> Iterator[Turn]:
-    """What is left of a cell: the policies in turn, round after round."""
+    like: Cell, number: int, done: Iterable[tuple[str, str, int]]
+) -> list[Turn]:
+    """What is left of one round with one guest's devices.
+
+    Guide and ours change places each round.
+    """
     made = set(done)
-    for number in range(rounds):
-        for name in POLICIES:
-            turn = Turn(cell, name, number)
-            if turn.key not in made:
-                yield turn
+    ways = (
+        [GUIDE, DEFAULT, OURS] if number % 2 == 0 else [OURS, DEFAULT, GUIDE]
+    )
+    found = [
+        Turn(cell, name, number)
+        for cell in CELLS
+        if (cell.fb_mib, cell.precopy) == (like.fb_mib, like.precopy)
+        for name in ways
+    ]
+    if (like.fb_mib, like.precopy) == (FAST.fb_mib, FAST.precopy):
+        found += [Turn(FAST, name, number) for name in FAST_POLICIES]
+    return [turn for turn in found if turn.key not in made]

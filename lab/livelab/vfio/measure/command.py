@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import libvirt
+from rich.table import Table
 
 from livelab import events
 from livelab.cloud.site import Site
 from livelab.errors import LabError
 from livelab.vfio import table
 from livelab.vfio.lab import VfioLab
-from livelab.vfio.measure import cells, report, runs
+from livelab.vfio.measure import cells, files, report, runs
 from livelab.vfio.measure.cells import Cell, Turn
+from livelab.vfio.measure.runs import Run
 
 if TYPE_CHECKING:
     from livelab.vfio.measure.moving import Moving
@@ -43,6 +45,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", action="store_true", help="show what there is"
     )
+    parser.add_argument(
+        "--out", type=Path, help="also write a table, CSV and a plot there"
+    )
     parser.set_defaults(run=run)
 
 
@@ -56,7 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
         with events.running():
             _Measuring(lab, arguments).run()
     found = runs.load(arguments.file)
-    table.console().print(report.table(found))
+    shown = Table(title=files.title(found))
+    for heading in report.HEADINGS:
+        shown.add_column(heading, overflow="fold")
+    for row in report.rows(found):
+        shown.add_row(*row)
+    table.console().print(shown)
+    if arguments.out:
+        files.write(found, arguments.out)
     return 0 if all(each.verified is not False for each in found) else 1
 
 
@@ -65,7 +77,7 @@ class _Measuring:
         self.lab = lab
         self.file: Path = arguments.file
         self.rounds: int = arguments.rounds
-        self.sizes: Sequence[int] | None = arguments.fb_mib
+        self.sizes: Sequence[int] = arguments.fb_mib or cells.SIZES_MIB
         self.console = table.console()
         self.end = time.monotonic() + (arguments.seconds or float("inf"))
 
@@ -76,40 +88,54 @@ class _Measuring:
         self.moving = Moving
         for machine in self.lab.machines:
             machine.shape(cells.RATE_MBIT)
-        empty = self.moving(self.lab, "measure-empty", cells.EMPTY)
+        empty = Moving(self.lab, "measure-empty", cells.EMPTY)
         try:
             empty.start()
-            for cell in cells.CELLS:
-                if self.sizes is None or cell.fb_mib in self.sizes:
-                    self._cell(cell, empty)
+            for number in range(self.rounds):
+                for cell in cells.CELLS:
+                    if not cell.dirty_mib_s and cell.fb_mib in self.sizes:
+                        self._block(empty, cell, number)
         finally:
             empty.stop()
             for machine in self.lab.machines:
                 machine.shape(None)
 
-    def _cell(self, cell: Cell, empty: "Moving") -> None:
-        done = [each.key for each in runs.load(self.file) if not each.empty]
-        left = list(cells.turns(cell, self.rounds, done))
-        if not left or time.monotonic() > self.end:
+    def _block(self, empty: "Moving", cell: Cell, number: int) -> None:
+        """What one round has for one guest, with the empty device first."""
+        found = runs.load(self.file)
+        done = [each.key for each in found if not each.empty]
+        left = cells.turns(cell, number, done)
+        if not left or self._late():
             return
+        if cell.precopy:
+            self._with(empty, [Turn(cell, cells.OURS, number)], True)
         moving = self.moving(self.lab, "measure", cell)
         try:
             moving.start()
-            for turn in left:
-                if time.monotonic() > self.end:
-                    return
-                if turn.policy == cells.POLICIES[0]:
-                    self._go(empty, Turn(cell, cells.OURS, turn.round), True)
-                self._go(moving, turn, False)
+            self._with(moving, left, False)
         finally:
             moving.stop()
 
-    def _go(self, moving: "Moving", turn: Turn, empty: bool) -> None:
-        found = moving.go(turn, empty=empty)
+    def _with(self, moving: "Moving", turns: list[Turn], empty: bool) -> None:
+        moving.resume()
+        for turn in turns:
+            if self._late():
+                break
+            self._show(moving.go(turn, empty=empty))
+        moving.check()
+        moving.pause()
+
+    def _late(self) -> bool:
+        return time.monotonic() > self.end
+
+    def _show(self, found: Run) -> None:
         runs.add(self.file, found)
-        what = "empty device" if empty else f"{turn.cell.name}, {turn.policy}"
+        what = (
+            "empty device" if found.empty else f"{found.cell}, {found.policy}"
+        )
+        said = f"; {found.error}" if found.error else ""
         self.console.print(
-            f"  {turn.round + 1}: {what}: {found.ended}, down "
+            f"  {found.round + 1}: {what}: {found.ended}, down "
             f"{found.downtime_ms} ms of {found.total_ms} ms, device "
-            f"{found.precopy_bytes} B + {found.stop_bytes} B in the stop"
+            f"{found.precopy_bytes} B + {found.stop_bytes} B in the stop{said}"
         )

@@ -23,6 +23,12 @@ def fill(machine: Machine, device: str) -> None:
     machine.run(f"echo 1 >{_place(device)}/fill", timeout=120)
 
 
+def write_at(machine: Machine, device: str, mib_s: int) -> None:
+    """Have the device write its framebuffer so fast from now on."""
+    knob = f"/sys/bus/mdev/devices/{device}/knobs/dirty_rate"
+    machine.run(f"echo {mib_s * 2**20} >{knob}")
+
+
 def read(machine: Machine, device: str, name: str) -> str:
     """One of its attributes."""
     return machine.run(f"cat {_place(device)}/{name}", timeout=120).strip()

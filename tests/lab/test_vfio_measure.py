@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lab/vfio measure makes of its runs; without any machine."""
+
+import csv
+from dataclasses import replace
+
+import pytest
+from livelab.vfio.measure import cells, files, foretold, report, runs
+from livelab.vfio.measure.cells import DEFAULT, GUIDE, OURS, Cell, Turn
+from livelab.vfio.measure.runs import Run
+
+from nova_livemig_gpu.migration import preflight
+
+IDLE = Cell(16, 0, False)
+MIB = 2**20
+
+
+def run(policy=OURS, down_ms=2000, cell=IDLE, number=0, **more):
+    made = Run(
+        cell=cell.name,
+        policy=policy,
+        round=number,
+        empty=False,
+        ended="completed",
+        downtime_ms=down_ms,
+        total_ms=9000,
+        passes=3,
+        precopy_bytes=0,
+        stop_bytes=cell.fb_mib * MIB,
+        verified=True,
+        limits=(("floor_reached", 400),),
+        error=None,
+    )
+    return replace(made, **more)
+
+
+def given_up(policy=DEFAULT, cell=IDLE):
+    return run(
+        policy,
+        None,
+        cell,
+        ended="given up",
+        stop_bytes=None,
+        verified=None,
+        error="deadline: too late",
+    )
+
+
+EMPTY = run(down_ms=300, empty=True, stop_bytes=360)
+
+
+def test_the_documented_example():
+    (line,) = report.lines([run(), EMPTY])
+    assert line.minimum_ms == pytest.approx(1684, abs=1)
+    assert line.allowed_ms == pytest.approx(2489, abs=1)
+    assert line.kept
+
+
+def test_what_did_not_arrive_has_no_pause_and_is_counted():
+    (row,) = report.rows([run(), run(GUIDE, 8000), given_up(), EMPTY])
+    assert row[1:4] == ["8000 (1/1)", "- (0/1)", "2000 (1/1)"]
+    assert row[-2:] == ["0.25", "intact"]
+
+
+def test_wrong_contents_are_seen():
+    (row,) = report.rows([run(verified=False), EMPTY])
+    assert row[-1] == "WRONG"
+
+
+def test_nothing_measured_nothing_shown():
+    assert report.rows([]) == []
+
+
+def test_a_round_has_every_way_once_and_goes_on_where_it_was_left():
+    like = Cell(256, 0, True)
+    whole = cells.turns(like, 0, [])
+    assert len(whole) == 2 * len(cells.POLICIES)
+    assert len({turn.key for turn in whole}) == len(whole)
+    rest = cells.turns(like, 0, [turn.key for turn in whole[:4]])
+    assert rest == whole[4:]
+    assert cells.turns(like, 0, [turn.key for turn in whole]) == []
+
+
+def test_guide_and_ours_change_places():
+    names = [
+        [turn.policy for turn in cells.turns(IDLE, number, [])[:3]]
+        for number in (0, 1)
+    ]
+    assert names[0] == names[1][::-1]
+
+
+def test_a_device_that_is_too_fast_is_refused_before_the_start():
+    verdict = preflight.judge(*cells.settings(cells.REFUSE, cells.FAST))
+    assert verdict.refuse and "6711 ms" in verdict.reason
+    for name in (cells.WARN, cells.CUT, GUIDE, DEFAULT):
+        assert not preflight.judge(*cells.settings(name, cells.FAST)).refuse
+
+
+def test_only_the_defaults_are_cut_early():
+    cut = {
+        name: cells.settings(name, IDLE)[0].timeout_s
+        for name in cells.POLICIES
+    }
+    assert cut[DEFAULT] == IDLE.cut_s < cut[GUIDE] == cut[OURS]
+
+
+def test_the_stun_is_learnt_from_the_runs_before():
+    """After eight pauses of b * size, the ninth is told well."""
+    sizes = (16, 64, 256) * 3
+    seen = [
+        run(down_ms=int(300 + size * MIB / 1e4), cell=Cell(size, 0, False))
+        for size in sizes
+    ]
+    told = foretold.replay([EMPTY, *seen])
+    assert [each.seen for each in told] == list(range(9))
+    assert abs(told[-1].error) < 0.2
+    assert abs(told[-1].error) < abs(told[0].error)
+
+
+def test_other_runs_teach_no_stun():
+    others = [EMPTY, run(GUIDE), given_up(OURS), run(cell=Cell(16, 0, True))]
+    assert foretold.replay(others) == []
+
+
+def test_files(tmp_path):
+    seen = [run(), run(GUIDE, 8000), given_up(), EMPTY]
+    seen.append(given_up(cells.CUT, cells.FAST))
+    files.write(seen, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "results.csv").open()))
+    assert len(rows) == len(seen)
+    assert rows[0]["limits"] == "floor_reached:400"
+    text = (tmp_path / "medians.md").read_text()
+    assert "| 16 MiB, idle, no PRE_COPY | 8000 (1/1) |" in text
+    assert "deadline: too late" in text
+    assert (tmp_path / "pauses.png").stat().st_size > 1000
+
+
+def test_runs_are_kept_and_a_line_cut_short_is_left_out(tmp_path):
+    file = tmp_path / "runs.jsonl"
+    runs.add(file, run())
+    with file.open("a") as out:
+        out.write('{"cell": "16')
+    (found,) = runs.load(file)
+    assert found == run()
+    assert found.key == Turn(IDLE, OURS, 0).key
