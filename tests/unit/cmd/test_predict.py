@@ -14,6 +14,7 @@ from nova_livemig_gpu.cmd import predict_server
 from nova_livemig_gpu.gpu.null import NullBackend
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.model import GuestMemory
+from nova_livemig_gpu.policies import limit
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, StunSeen, VgpuUse
 from nova_livemig_gpu.virt import inquiry
@@ -292,10 +293,10 @@ def test_server_without_history_needs_a_bandwidth(predict, server):
     assert 100 <= found["downtime_ms"] <= 300
 
 
-def test_a_small_budget_is_halved_by_the_overhead_at_most():
-    assert predict_server.limit_ms(300, 60) == 240
-    assert predict_server.limit_ms(300, 250) == 150
-    assert predict_server.limit_ms(0, 60) == 0
+def test_the_limit_is_that_of_the_policy():
+    assert limit.most_ms(300, 60) == 240
+    assert limit.most_ms(300, 250) == 150
+    assert limit.most_ms(0, 60) == 0
 
 
 def test_server_with_vgpus(predict, server):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_livemig_gpu.virt import dirtyrate
-from nova_livemig_gpu.virt.dirtyrate import LibvirtGauge, MonitorGauge
+from nova_livemig_gpu.virt.gauges import LibvirtGauge, MonitorGauge
 from tests.simulated import FakeClock
 from tests.simulated_guest import Connection, Domain
 
