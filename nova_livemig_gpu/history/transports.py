@@ -15,7 +15,8 @@ With n other migrations that leave the host,
 
 Missing data: without any bandwidth there is no transport, and the reason
 says so; an effect that nobody has seen is 1, a spread that nobody has seen
-is none. What is no positive, finite number is missing.
+is none. What is no positive, finite number is missing, and so is a bandwidth
+of less than a byte per second.
 
 Example: learnt 100 MB/s, one other migration, multifd seen at 1.6 times the
 usual, ``bandwidth_mbps = 500``: 50 MB/s, effect 1.25.
@@ -100,7 +101,7 @@ def find(history: History | None, route: Route, now: float) -> Way:
     :param now: UNIX time
     """
     found = _bandwidth(history, route, now)
-    if found is None:
+    if found is None or not found.bps >= 1:
         return Way(
             None,
             "no migration between these hosts is known, nor bandwidth_mbps "
@@ -140,8 +141,7 @@ def _bandwidth(
 def _uncapped(
     history: History | None, route: Route, now: float
 ) -> _Bandwidth | None:
-    if _positive(route.given_bps):
-        assert route.given_bps is not None
+    if route.given_bps is not None and _positive(route.given_bps):
         return _Bandwidth(route.given_bps, "given")
     parts = route.running + 1
     shared = f", shared with {route.running} others" if route.running else ""
@@ -202,7 +202,8 @@ def _overhead_p90_ms(
 
 
 def _bps(mbps: float | None) -> float | None:
-    return mbps * _MBIT if _positive(mbps) and mbps is not None else None
+    bps = None if mbps is None else mbps * _MBIT
+    return bps if _positive(bps) else None
 
 
 def _positive(value: float | None) -> bool:
