@@ -57,6 +57,12 @@ def _of_what(parser: argparse.ArgumentParser) -> None:
         "--server", metavar="UUID", help="a server of this host"
     )
     group.add_argument(
+        "--measure",
+        action="store_true",
+        help="with --server: measure its dirty rate now, for "
+        "dirty_rate_seconds; not while it is migrating",
+    )
+    group.add_argument(
         "--framebuffer-gb",
         metavar="N[,N]",
         type=read.several(read.least("10**9 bytes")),
@@ -172,6 +178,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise WrongInput(
             "--curve", "give --curve, --server or --framebuffer-gb"
         )
+    if arguments.measure and "--server" not in given:
+        raise WrongInput("--measure", "needs --server")
     if "--server" in given:
         if len(given) > 1:
             raise WrongInput("--server", f"not allowed with {given[0]}")

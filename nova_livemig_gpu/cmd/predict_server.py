@@ -25,10 +25,12 @@ from nova_livemig_gpu.policies.limit import most_ms
 from nova_livemig_gpu.prediction import stun as stuns
 from nova_livemig_gpu.prediction.forecast import (
     Rule,
+    Transport,
     Wanted,
     Workload,
     forecast,
 )
+from nova_livemig_gpu.prediction.merge import Observed
 
 if TYPE_CHECKING:
     from nova_livemig_gpu.virt import inquiry
@@ -65,6 +67,8 @@ def predict(
     if way.transport is None:
         raise WrongInput("--bandwidth-bps", f"is needed: {way.rests_on}")
     points = known.past(seen.server)
+    if arguments.measure:
+        points = _measured(options, seen.server, points, memory, way.transport)
     budget_ms = arguments.max_downtime_ms
     if budget_ms is None:
         budget_ms = options.max_downtime_ms
@@ -113,6 +117,23 @@ def _look(arguments: argparse.Namespace, options: Options) -> "inquiry.Look":
     if any(vgpu.framebuffer_bytes is None for vgpu in seen.vgpus):
         raise Failure("The framebuffer of a vGPU of this server is unknown")
     return seen
+
+
+def _measured(
+    options: Options,
+    server: str,
+    past: tuple[Observed, ...],
+    memory: outlook.Memory,
+    transport: Transport,
+) -> tuple[Observed, ...]:
+    from nova_livemig_gpu.virt import inquiry, measuring
+
+    try:
+        return measuring.by_hand(
+            options, server, past, memory.pages, transport
+        ).points
+    except inquiry.ServerUnknown as exc:
+        raise Failure(exc) from exc
 
 
 def _check(server: str) -> None:

@@ -9,12 +9,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import libvirt
+
 from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.model import GuestMemory
 from nova_livemig_gpu.prediction import fresh, passes
 from nova_livemig_gpu.prediction.asked import Transport
 from nova_livemig_gpu.prediction.merge import Observed
-from nova_livemig_gpu.virt import dirtyrate
+from nova_livemig_gpu.virt import dirtyrate, inquiry
 from nova_livemig_gpu.virt.gauges import Gauge, LibvirtGauge, MonitorGauge
 
 
@@ -69,6 +71,41 @@ def measure(
         first_s,
     )
     return Measured(past + now, time.monotonic() - begin_s)
+
+
+def by_hand(
+    options: Options,
+    server: str,
+    past: tuple[Observed, ...],
+    memory: GuestMemory,
+    transport: Transport | None,
+    uri: str = inquiry.URI,
+) -> Measured:
+    """Measure a running server of this host, for a command.
+
+    :raises ServerUnknown: no libvirt, no such server, or nothing could be
+        measured: it is migrating, say
+    """
+    try:
+        connection = libvirt.open(uri)
+    except libvirt.libvirtError as exc:
+        raise inquiry.ServerUnknown(
+            server=server, reason=f"libvirt at {uri}: {exc}"
+        ) from exc
+    try:
+        domain = connection.lookupByUUIDString(server)
+        found = measure(options, domain, connection, past, memory, transport)
+    except libvirt.libvirtError as exc:
+        raise inquiry.ServerUnknown(server=server, reason=exc) from exc
+    finally:
+        connection.close()
+    if len(found.points) == len(past):
+        raise inquiry.ServerUnknown(
+            server=server,
+            reason="its dirty rate cannot be measured: it has a job under "
+            "way, such as a migration, or libvirt or QEMU refuses",
+        )
+    return found
 
 
 def _gauge(options: Options, domain: Any, connection: Any) -> Gauge:

@@ -7,6 +7,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import libvirt
 import pytest
 
 from nova_livemig_gpu.cmd import main as command
@@ -17,7 +18,7 @@ from nova_livemig_gpu.model import GuestMemory, Surroundings
 from nova_livemig_gpu.policies import limit
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, StunSeen, VgpuUse
-from nova_livemig_gpu.virt import inquiry
+from nova_livemig_gpu.virt import dirtyrate, inquiry, measuring
 from nova_livemig_gpu.virt.forecast import Forecaster
 from nova_livemig_gpu.virt.foreseen import Asked
 from tests import builders as values
@@ -307,6 +308,51 @@ def test_server_over_its_link_where_nothing_was_learnt(predict, server):
     assert any("QEMU's resident" in each for each in found["rests_on"])
     table = predict(*words).out
     assert "rests on" in table and "bandwidth: at most" in table
+
+
+@pytest.fixture
+def measurable(monkeypatch):
+    """The server on a libvirt that can measure, on a fake clock."""
+    clock = FakeClock()
+    domain = Domain(clock)
+    connection = Connection(domain)
+    connection.lookupByUUIDString = lambda server: domain
+    connection.close = lambda: None
+    measure = dirtyrate.measure
+    monkeypatch.setattr(
+        dirtyrate,
+        "measure",
+        lambda *args: measure(*args, now=clock.now, sleep=clock.sleep),
+    )
+    monkeypatch.setattr(measuring.libvirt, "open", lambda uri: connection)
+    return domain
+
+
+def test_server_measured_now(predict, server, measurable):
+    words = ["--server", builders.SERVER, "--measure", *HOW, *JSON]
+    found = strict(predict(*words).out)
+    assert measurable.periods
+    assert any("measured points" in each for each in found["rests_on"])
+    assert "idle" not in found["why"]
+
+
+def test_a_server_that_migrates_is_not_measured(predict, server, measurable):
+    measurable.job = libvirt.VIR_DOMAIN_JOB_UNBOUNDED
+    done = predict("--server", builders.SERVER, "--measure", *HOW)
+    assert done.status == 1 and "migration" in done.err
+    assert measurable.periods == []
+
+
+def test_nothing_to_measure(predict, server, monkeypatch):
+    done = predict("--gpu", "x", "--framebuffer-gb", "1", "--measure")
+    assert done.status == 2 and "--measure" in done.err
+
+    def refuse(uri):
+        raise libvirt.libvirtError("no libvirt here")
+
+    monkeypatch.setattr(measuring.libvirt, "open", refuse)
+    done = predict("--server", builders.SERVER, "--measure", *HOW)
+    assert done.status == 1 and "no libvirt here" in done.err
 
 
 def test_driver_and_command_agree(predict, server, past):
