@@ -69,9 +69,6 @@ def predict(
     points = known.past(seen.server)
     if arguments.measure:
         points = _measured(options, seen.server, points, memory, way.transport)
-    budget_ms = arguments.max_downtime_ms
-    if budget_ms is None:
-        budget_ms = options.max_downtime_ms
     given = forecast(
         Workload(
             memory.pages,
@@ -80,11 +77,7 @@ def predict(
             known.stun(seen.vgpus),
         ),
         way.transport,
-        Wanted(
-            most_ms(budget_ms, route.overhead_ms),
-            Mode(arguments.mode),
-            Rule.PASSES if arguments.model == "passes" else Rule.QEMU,
-        ),
+        _wanted(arguments, options, route.overhead_ms),
     )
     rests_on = (
         memory.rests_on,
@@ -92,6 +85,19 @@ def predict(
         outlook.rests_on_curve(points),
     )
     return Told(known.corrected(given), known.spread(seen.vgpus), rests_on)
+
+
+def _wanted(
+    arguments: argparse.Namespace, options: Options, overhead_ms: float
+) -> Wanted:
+    budget_ms = arguments.max_downtime_ms
+    if budget_ms is None:
+        budget_ms = options.max_downtime_ms
+    return Wanted(
+        most_ms(budget_ms, overhead_ms),
+        Mode(arguments.mode),
+        Rule.PASSES if arguments.model == "passes" else Rule.QEMU,
+    )
 
 
 def _look(arguments: argparse.Namespace, options: Options) -> "inquiry.Look":

@@ -8,9 +8,10 @@ With n other migrations that leave the host,
                 else ``bandwidth_mbps``
                 and never more than ``bandwidth_mbps``
     P90         1.2816 sigma below the learnt one, 10% of it at least
-    effect      of compression, multifd and TLS, learnt (``queries.effect``);
-                1 where the learnt bandwidth is one with them. Above 1 it
-                does not go beyond ``bandwidth_mbps`` and the link's speed
+    effect      of compression, multifd and TLS, learnt (``queries.effect``),
+                0.1 to 10; 1 where the learnt bandwidth is one with them.
+                Above 1 it does not go beyond ``bandwidth_mbps`` and the
+                link's speed
     overhead    as given; its P90 is 1.2816 learnt sigma above it
 
 Missing data: without any bandwidth there is no transport, and the reason
@@ -33,6 +34,7 @@ from nova_livemig_gpu.prediction.asked import Transport
 #: Of a normal distribution: P90 is so many sigma from the middle.
 _P90 = 1.2816
 _LEAST_SHARE = 0.1
+_LEAST_EFFECT, _MOST_EFFECT = 0.1, 10.0
 _MBIT = 1e6 / 8
 #: The pause of a switch to post-copy: a guess, its state is small.
 SWITCH_MS = 50.0
@@ -143,30 +145,43 @@ def _uncapped(
 ) -> _Bandwidth | None:
     if route.given_bps is not None and _positive(route.given_bps):
         return _Bandwidth(route.given_bps, "given")
+    return _learnt(history, route, now) or _of_link(route)
+
+
+def _learnt(
+    history: History | None, route: Route, now: float
+) -> _Bandwidth | None:
+    if history is None or not route.destination:
+        return None
+    known = queries.bandwidth_bps(
+        history, route.source, route.destination, now
+    )
     parts = route.running + 1
-    shared = f", shared with {route.running} others" if route.running else ""
-    known = None
-    if history is not None and route.destination:
-        known = queries.bandwidth_bps(
-            history, route.source, route.destination, now
-        )
-    if known is not None and _positive(known.value):
-        sigma = known.sigma
-        return _Bandwidth(
-            known.value / parts,
-            f"migrations between these hosts ({known.count}){shared}",
-            None if sigma is None else sigma / known.value,
-            known.plain,
-        )
+    if known is None or not _positive(known.value) or known.value < parts:
+        return None
+    sigma = known.sigma
+    return _Bandwidth(
+        known.value / parts,
+        f"migrations between these hosts ({known.count}){_shared(route)}",
+        None if sigma is None else sigma / known.value,
+        known.plain,
+    )
+
+
+def _of_link(route: Route) -> _Bandwidth | None:
     link_bps = _bps(route.link.mbps) if route.link else None
     if route.link is None or link_bps is None:
         return None
     return _Bandwidth(
-        link_bps / parts,
+        link_bps / (route.running + 1),
         f"at most, {route.link.mbps:g} Mbit/s of the link "
-        f"({route.link.whose}){shared}; no migration between these hosts "
-        "is known",
+        f"({route.link.whose}){_shared(route)}; no migration between these "
+        "hosts is known",
     )
+
+
+def _shared(route: Route) -> str:
+    return f", shared with {route.running} others" if route.running else ""
 
 
 def _effect(
@@ -182,6 +197,7 @@ def _effect(
     )
     if effect is None or not _positive(effect):
         return 1.0, "; no effect of compression, multifd or TLS is known"
+    effect = min(max(effect, _LEAST_EFFECT), _MOST_EFFECT)
     link_bps = _bps(route.link.mbps) if route.link else None
     for cap_bps in (
         _bps(route.most_mbps),

@@ -27,7 +27,7 @@ from nova_livemig_gpu.history.outlook import Outlook
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.model import GuestMemory, Stun
 from nova_livemig_gpu.prediction import stun as stuns
-from nova_livemig_gpu.prediction.asked import Workload
+from nova_livemig_gpu.prediction.asked import Transport, Workload
 from nova_livemig_gpu.virt import inquiry, likely, measuring
 from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
 
@@ -83,7 +83,6 @@ class Forecaster:
         if options.predict == "off":
             return Foreseen(why="predict is off")
         known = Outlook(self._history)
-        found = self._devices(domain, asked)
         memory = known.memory(
             asked.server, _resident(domain, asked.memory_mb * 2**20)
         )
@@ -96,11 +95,10 @@ class Forecaster:
             memory.pages,
             way.transport,
         )
-        curve = outlook.curve_of(seen.points, memory.pages)
         found = replace(
-            found,
+            self._devices(domain, asked),
             memory=memory.pages,
-            curve=curve,
+            curve=outlook.curve_of(seen.points, memory.pages),
             seen=seen.points,
             measured_s=seen.seconds,
             rests_on=(
@@ -114,14 +112,7 @@ class Forecaster:
             return found
         if way.transport is None:
             return replace(found, why=way.rests_on)
-        given = likely.predict(
-            Workload(memory.pages, curve, asked.disk_bytes or 0.0, found.stun),
-            way.transport,
-            asked.limit_ms,
-            asked.budget,
-            asked.around,
-        )
-        return replace(found, prediction=known.corrected(given))
+        return _predicted(known, found, way.transport, asked)
 
     def _devices(self, domain: Any, asked: Asked) -> Foreseen:
         if not asked.around.vfio:
@@ -138,6 +129,21 @@ class Forecaster:
     def stun_of(self, vgpus: Sequence[stuns.VgpuUse]) -> Stun | None:
         """Return the stun of all these vGPUs; None: unknown."""
         return Outlook(self._history).stun(vgpus)
+
+
+def _predicted(
+    known: Outlook, found: Foreseen, transport: Transport, asked: Asked
+) -> Foreseen:
+    assert found.memory is not None
+    disk_bytes = asked.disk_bytes or 0.0
+    given = likely.predict(
+        Workload(found.memory, found.curve, disk_bytes, found.stun),
+        transport,
+        asked.limit_ms,
+        asked.budget,
+        asked.around,
+    )
+    return replace(found, prediction=known.corrected(given))
 
 
 def _of_disk(disk_bytes: float | None) -> tuple[str, ...]:

@@ -159,3 +159,15 @@ def test_bad_numbers_are_missing(most, link, bps, running, channels):
     assert math.isfinite(rate) and rate > 0
     if most is not None and math.isfinite(most) and most > 0:
         assert rate <= most * 125_000 * (1 + 1e-9)
+
+
+def test_learnt_nonsense_is_missing(history):
+    """As an import may bring."""
+    learn(history, 0, -5.0, -5.0, -5.0)
+    assert find(history).transport is None
+    assert find(history, link=OWN).transport.bandwidth_bps == 50e6
+    learn(history, 5, 1e-300, source="five", destination="six")
+    learn(history, 6, 1e6, source="five", destination="six", settings=FOUR)
+    assert find(history, link=OWN, settings=FOUR).transport.effect == 1.0
+    learn(history, 9, *[40e6] * 9)
+    assert find(history, settings=FOUR).transport.effect == 10.0
