@@ -68,7 +68,19 @@ def questions(history: History, count: int) -> dict[str, Any]:
         "bandwidth": lambda n: queries.bandwidth_bps(
             history, some[n].source, some[n].destination, now
         ),
-        "effect": lambda n: queries.effect(history, zstd),
+        "effect": lambda n: queries.effect(
+            history,
+            zstd,
+            some[n].server,
+            (some[n].source, some[n].destination),
+        ),
+        "effect, unseen": lambda n: queries.effect(
+            history,
+            Settings(channels=16),
+            some[n].server,
+            (some[n].source, some[n].destination),
+        ),
+        "memory": lambda n: queries.normal_bytes(history, some[n].server, now),
         "curve": lambda n: queries.curve(history, some[n].server, now),
         "stuns": lambda n: queries.stuns(history, [builders.KEY]),
         "overhead": lambda n: queries.overhead_ms(history, now),

@@ -30,6 +30,7 @@ _LABELS = {
     "stun_p05_ms": "stun, 9 of 10 above, ms",
     "stun_p95_ms": "stun, 9 of 10 below, ms",
     "note": "note",
+    "rests_on": "rests on",
 }
 
 
@@ -112,4 +113,6 @@ def _words(value: Any) -> str:
         return f"{value:,.3f}" if math.isfinite(value) else "unknown"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
     return str(value)

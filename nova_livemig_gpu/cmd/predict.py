@@ -57,6 +57,12 @@ def _of_what(parser: argparse.ArgumentParser) -> None:
         "--server", metavar="UUID", help="a server of this host"
     )
     group.add_argument(
+        "--measure",
+        action="store_true",
+        help="with --server: measure its dirty rate now, for "
+        "dirty_rate_seconds; not while it is migrating",
+    )
+    group.add_argument(
         "--framebuffer-gb",
         metavar="N[,N]",
         type=read.several(read.least("10**9 bytes")),
@@ -119,14 +125,15 @@ def _over_what(parser: argparse.ArgumentParser) -> None:
         "--switch-ms",
         metavar="N",
         type=read.least("milliseconds"),
-        default=0.0,
-        help="pause of a switch to post-copy",
+        help="pause of a switch to post-copy (default: 0; with --server 50)",
     )
     group.add_argument(
         "--link-mbps",
         metavar="N",
         type=read.count,
-        help="speed of the migration network, Mbit/s",
+        help="speed of the migration network, Mbit/s; with --server the "
+        "bandwidth, at most, where no history tells (default there: option "
+        "link_mbps)",
     )
     group.add_argument(
         "--destination", metavar="HOST", help="for the history, with --server"
@@ -142,10 +149,12 @@ def run(arguments: argparse.Namespace) -> None:
     _check(arguments)
     history = settings.open_history(arguments, write=False)
     if arguments.server is not None:
-        found, stun = predict_server.predict(
+        told = predict_server.predict(
             arguments, history, settings.load(arguments)
         )
-        output.show(arguments.format, output.of_migration(found, stun))
+        values = output.of_migration(told.prediction, told.spread)
+        values["rests_on"] = list(told.rests_on)
+        output.show(arguments.format, values)
         return
     spread = None
     if arguments.framebuffer_gb is not None:
@@ -169,6 +178,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise WrongInput(
             "--curve", "give --curve, --server or --framebuffer-gb"
         )
+    if arguments.measure and "--server" not in given:
+        raise WrongInput("--measure", "needs --server")
     if "--server" in given:
         if len(given) > 1:
             raise WrongInput("--server", f"not allowed with {given[0]}")
@@ -229,7 +240,7 @@ def _of_curve(
                 arguments.bandwidth_bps / 8,
                 queue_bytes=arguments.queue_bytes,
                 overhead_ms=arguments.overhead_ms or 0.0,
-                switch_ms=arguments.switch_ms,
+                switch_ms=arguments.switch_ms or 0.0,
             ),
             Wanted(arguments.max_downtime_ms, Mode(arguments.mode), rule),
         )

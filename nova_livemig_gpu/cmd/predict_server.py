@@ -1,22 +1,27 @@
 """A prediction for a server of this host, from libvirt, NVML and history.
 
+Put together as the driver does, by ``history.outlook``.
 ``--max-downtime-ms`` is the budget of the whole pause here, and the end is
 QEMU's own, unless ``--model passes`` is asked for: as the policy ``adaptive``
 steers it.
 """
 
 import argparse
-import time
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nova_livemig_gpu.cmd.failure import Failure, WrongInput
 from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.gpu import loader
-from nova_livemig_gpu.history import queries
+from nova_livemig_gpu.history import outlook
+from nova_livemig_gpu.history.outlook import Outlook
 from nova_livemig_gpu.history.store import History
-from nova_livemig_gpu.model import DirtyCurve, Mode, Prediction, Stun
-from nova_livemig_gpu.prediction import calibration, merge
+from nova_livemig_gpu.history.transports import SWITCH_MS, Link, Route
+from nova_livemig_gpu.migration.overhead import overhead_ms
+from nova_livemig_gpu.migration.record import Records
+from nova_livemig_gpu.model import Mode, Prediction
+from nova_livemig_gpu.policies.limit import most_ms
 from nova_livemig_gpu.prediction import stun as stuns
 from nova_livemig_gpu.prediction.forecast import (
     Rule,
@@ -25,40 +30,74 @@ from nova_livemig_gpu.prediction.forecast import (
     Workload,
     forecast,
 )
+from nova_livemig_gpu.prediction.merge import Observed
 
 if TYPE_CHECKING:
     from nova_livemig_gpu.virt import inquiry
 
-#: Of a normal distribution: P90 is so many sigma above the middle.
-_P90 = 1.2816
+_RECORDS_READ = 40
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the command tells of a server.
+
+    :ivar spread: of the stun; None: no vGPU
+    :ivar rests_on: what the prediction rests on, in sentences
+    """
+
+    prediction: Prediction
+    spread: stuns.Spread | None
+    rests_on: tuple[str, ...]
 
 
 def predict(
     arguments: argparse.Namespace, history: History | None, options: Options
-) -> tuple[Prediction, stuns.Spread | None]:
+) -> Told:
     """Look at the server and predict.
 
     :raises Failure: it cannot be looked at
     :raises WrongInput: something must be given that is not known
     """
     seen = _look(arguments, options)
-    spread, stun = _stun(seen.vgpus, history)
-    curve = _curve(history, seen.server, seen.memory.normal_bytes)
-    transport = _transport(arguments, history, seen.host, options)
+    known = Outlook(history)
+    memory = known.memory(seen.server, seen.memory)
+    route = _route(arguments, options, seen)
+    way = known.way(route)
+    if way.transport is None:
+        raise WrongInput("--bandwidth-bps", f"is needed: {way.rests_on}")
+    points = known.past(seen.server)
+    if arguments.measure:
+        points = _measured(options, seen.server, points, memory, way.transport)
+    given = forecast(
+        Workload(
+            memory.pages,
+            outlook.curve_of(points, memory.pages),
+            arguments.disk_gb * 1e9,
+            known.stun(seen.vgpus),
+        ),
+        way.transport,
+        _wanted(arguments, options, route.overhead_ms),
+    )
+    rests_on = (
+        memory.rests_on,
+        way.rests_on,
+        outlook.rests_on_curve(points),
+    )
+    return Told(known.corrected(given), known.spread(seen.vgpus), rests_on)
+
+
+def _wanted(
+    arguments: argparse.Namespace, options: Options, overhead_ms: float
+) -> Wanted:
     budget_ms = arguments.max_downtime_ms
     if budget_ms is None:
         budget_ms = options.max_downtime_ms
-    found = forecast(
-        Workload(seen.memory, curve, arguments.disk_gb * 1e9, stun),
-        transport,
-        Wanted(
-            limit_ms(budget_ms, transport.overhead_ms),
-            Mode(arguments.mode),
-            Rule.PASSES if arguments.model == "passes" else Rule.QEMU,
-        ),
+    return Wanted(
+        most_ms(budget_ms, overhead_ms),
+        Mode(arguments.mode),
+        Rule.PASSES if arguments.model == "passes" else Rule.QEMU,
     )
-    errors = queries.errors(history) if history else ()
-    return calibration.correct(found, calibration.learn(errors)), spread
 
 
 def _look(arguments: argparse.Namespace, options: Options) -> "inquiry.Look":
@@ -81,12 +120,26 @@ def _look(arguments: argparse.Namespace, options: Options) -> "inquiry.Look":
             "nothing is known, and so no stun; give --framebuffer-gb and "
             "--gpu instead of --server"
         )
+    if any(vgpu.framebuffer_bytes is None for vgpu in seen.vgpus):
+        raise Failure("The framebuffer of a vGPU of this server is unknown")
     return seen
 
 
-def limit_ms(budget_ms: float, overhead_ms: float) -> float:
-    """The most that QEMU's limit may be, as in the policy ``adaptive``."""
-    return max(budget_ms - overhead_ms, budget_ms / 2)
+def _measured(
+    options: Options,
+    server: str,
+    past: tuple[Observed, ...],
+    memory: outlook.Memory,
+    transport: Transport,
+) -> tuple[Observed, ...]:
+    from nova_livemig_gpu.virt import inquiry, measuring
+
+    try:
+        return measuring.by_hand(
+            options, server, past, memory.pages, transport
+        ).points
+    except inquiry.ServerUnknown as exc:
+        raise Failure(exc) from exc
 
 
 def _check(server: str) -> None:
@@ -96,75 +149,31 @@ def _check(server: str) -> None:
         raise WrongInput("--server", f"{server!r} is not a UUID") from exc
 
 
-def _stun(
-    vgpus: tuple[stuns.VgpuUse, ...], history: History | None
-) -> tuple[stuns.Spread | None, Stun | None]:
-    sizes = [vgpu.framebuffer_bytes for vgpu in vgpus]
-    known = [size for size in sizes if size is not None]
-    if len(known) < len(sizes):
-        raise Failure("The framebuffer of a vGPU of this server is unknown")
-    if not vgpus:
-        return None, None
-    seen = queries.stuns(history, [v.key for v in vgpus]) if history else ()
-    spread = stuns.spread(vgpus, seen)
-    return spread, spread.stun(sum(known), stuns.basis(vgpus))
-
-
-def _curve(
-    history: History | None, server: str, ceiling_bytes: float
-) -> DirtyCurve | None:
-    if history is None or ceiling_bytes <= 0:
-        return None
-    seen = queries.curve(history, server, time.time())
-    return merge.merge(seen, ceiling_bytes)
-
-
-def _transport(
-    arguments: argparse.Namespace,
-    history: History | None,
-    host: str,
-    options: Options,
-) -> Transport:
-    known = None
-    now = time.time()
-    if history is not None and arguments.destination:
-        known = queries.bandwidth_bps(
-            history, host, arguments.destination, now
-        )
-    low = None
-    if arguments.bandwidth_bps is not None:
-        bandwidth = arguments.bandwidth_bps / 8
-    elif known is not None:
-        bandwidth = known.value
-        if known.sigma is not None:
-            low = max(bandwidth - _P90 * known.sigma, bandwidth / 10)
-    else:
-        raise WrongInput(
-            "--bandwidth-bps",
-            "is needed: no migration from here to --destination is known",
-        )
-    overhead_ms, p90_ms = _overhead(arguments, history, options, now)
-    return Transport(
-        bandwidth,
+def _route(
+    arguments: argparse.Namespace, options: Options, seen: "inquiry.Look"
+) -> Route:
+    """As the driver's, but for what only Nova knows: other migrations, the
+    server's own ``bandwidth_mbps``, the link's speed at the destination."""
+    given = arguments.bandwidth_bps
+    link_mbps = arguments.link_mbps or options.link_mbps
+    switch_ms = arguments.switch_ms
+    return Route(
+        seen.host,
+        arguments.destination,
+        seen.server,
+        _overhead_ms(arguments, options),
+        given_bps=None if given is None else given / 8,
+        most_mbps=None if given is not None else options.bandwidth_mbps,
+        link=Link(link_mbps, "given, or link_mbps") if link_mbps else None,
+        switch_ms=SWITCH_MS if switch_ms is None else switch_ms,
         queue_bytes=arguments.queue_bytes,
-        overhead_ms=overhead_ms,
-        switch_ms=arguments.switch_ms,
-        bandwidth_low_bps=low,
-        overhead_p90_ms=p90_ms,
     )
 
 
-def _overhead(
-    arguments: argparse.Namespace,
-    history: History | None,
-    options: Options,
-    now: float,
-) -> tuple[float, float | None]:
+def _overhead_ms(arguments: argparse.Namespace, options: Options) -> float:
     if arguments.overhead_ms is not None:
-        return arguments.overhead_ms, None
-    known = queries.overhead_ms(history, now) if history else None
-    if known is None:
-        return float(options.switchover_overhead_ms), None
-    if known.sigma is None:
-        return known.value, None
-    return known.value, known.value + _P90 * known.sigma
+        return float(arguments.overhead_ms)
+    records = Records(options.state_dir, options.max_records)
+    return overhead_ms(
+        records.latest(_RECORDS_READ), options.switchover_overhead_ms
+    )

@@ -26,6 +26,7 @@ history and makes the next prediction better.
 Related options:
 
 * ``dirty_rate_seconds``
+* ``dirty_rate_fresh_seconds``
 * ``max_history``
 """,
     ),
@@ -49,6 +50,34 @@ Related options:
 
 * ``predict``
 * ``dirty_rate_gauge``
+* ``dirty_rate_fresh_seconds``
+""",
+    ),
+    cfg.IntOpt(
+        "dirty_rate_fresh_seconds",
+        default=600,
+        min=0,
+        max=604800,
+        mutable=True,
+        help="""
+How old what this host has learnt of a server's dirty rate may be, so that it
+is not measured again before a live migration, whose start is not delayed
+then.
+
+Nothing is measured where earlier migrations of the same server showed three
+or more points of its dirty curve within so many seconds: how much memory it
+dirtied in passes whose durations differ by 10% or more from each other. A
+server that has begun to write more since then is predicted as it was.
+
+Possible values:
+
+* 0: measure before each migration
+* 1 to 604800 seconds
+
+Related options:
+
+* ``predict``
+* ``dirty_rate_seconds``
 """,
     ),
     cfg.StrOpt(

@@ -44,6 +44,7 @@ class Options:
     predict: str
     dirty_rate_seconds: int
     dirty_rate_gauge: str
+    dirty_rate_fresh_seconds: int
     audit_log: str
     unknown_compatibility: str
     exact_check_timeout_s: int

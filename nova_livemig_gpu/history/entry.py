@@ -24,6 +24,10 @@ class Settings:
     tls: bool = False
 
 
+#: One stream, uncompressed, without TLS.
+PLAIN = Settings()
+
+
 @dataclass(frozen=True)
 class Entry:
     """One migration in the history.
@@ -41,6 +45,7 @@ class Entry:
     :ivar prediction: as it was given before the start
     :ivar vfio: the server had a VFIO device
     :ivar versions: of "nova_livemig_gpu", "qemu", "libvirt", "nova"
+    :ivar normal_bytes: memory that was not zero at its start, at most
     """
 
     migration: str
@@ -49,7 +54,7 @@ class Entry:
     destination: str
     ended_at: float
     outcome: Outcome
-    settings: Settings = Settings()
+    settings: Settings = PLAIN
     memory_bytes: int | None = None
     bandwidth_bps: float | None = None
     concurrent: int | None = None
@@ -60,3 +65,4 @@ class Entry:
     stuns: tuple[StunSeen, ...] = ()
     vfio: bool = False
     versions: tuple[tuple[str, str], ...] = ()
+    normal_bytes: float | None = None

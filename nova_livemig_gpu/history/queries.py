@@ -9,7 +9,10 @@ no harm.
     bandwidth   of source and destination; else of the way back; migrations
                 without compression, multifd and TLS, unless there are none
     effect      the median, over host pairs, of the bandwidth with those
-                settings by that of plain migrations of the pair
+                settings by that of plain migrations of the pair; completed
+                ones of the same server, else of the two hosts, else of all
+    memory      the largest of the newest 5 migrations of a server of the
+                last 7 days that tell
     curve       points of the newest 5 migrations of a server that have any,
                 with the time since added to their age
     stuns       the newest 200 of each GPU
@@ -32,6 +35,8 @@ _LAST = 20
 _LAST_CURVES = 5
 _LAST_STUNS = 200
 _LAST_ERRORS = 50
+_LAST_MEMORIES = 5
+_FRESH_MEMORY_S = 7 * 86400.0
 _HALF_LIFE_S = 7 * 86400.0
 _NORMAL = 1.4826
 _MOST_HALVINGS = 60.0
@@ -44,11 +49,13 @@ class Known:
     :ivar value: the median
     :ivar sigma: standard deviation, robust; None: one value only
     :ivar count: how many migrations say so
+    :ivar plain: of a bandwidth: without compression, multifd and TLS
     """
 
     value: float
     sigma: float | None
     count: int
+    plain: bool = True
 
 
 _PAIR = (
@@ -69,20 +76,61 @@ def bandwidth_bps(
                 " ORDER BY ended_at DESC LIMIT ?",
                 (*pair, plain, _LAST),
             )
-            if found:
-                return _known(found, now)
+            known = _known(found, now)
+            if known is not None:
+                return replace(known, plain=bool(plain))
     return None
 
 
-def effect(history: History, settings: Settings) -> float:
-    """By what these settings multiply the bandwidth; 1.0 where unknown."""
-    found = history.select(
-        "SELECT source, destination, bandwidth_bps FROM entries"
-        " WHERE compression IS ? AND channels IS ? AND tls = ?"
-        " AND bandwidth_bps IS NOT NULL AND NOT plain"
-        " ORDER BY ended_at DESC LIMIT ?",
-        (settings.compression, settings.channels, settings.tls, _LAST),
-    )
+def effect(
+    history: History,
+    settings: Settings,
+    server: str | None = None,
+    pair: tuple[str, str | None] | None = None,
+) -> float | None:
+    """By what these settings multiply the bandwidth; None: unknown.
+
+    :param server: asked first: what compresses depends on its contents
+    :param pair: source and destination, asked next; either way counts
+    """
+    asked: list[tuple[str, str, tuple[object, ...]]] = []
+    if server is not None:
+        asked.append(
+            (
+                "INDEXED BY entries_server",
+                "server = ? AND points IS NOT NULL",
+                (rows.key(server),),
+            )
+        )
+    if pair is not None:
+        for way in (pair, pair[::-1]):
+            asked.append(("INDEXED BY entries_pair", _PAIR, way))
+    asked.append(("", "1", ()))
+    for index, where, values in asked:
+        found = history.select(
+            f"SELECT source, destination, bandwidth_bps FROM entries {index}"
+            f" WHERE {where} AND compression IS ? AND channels IS ?"
+            " AND tls = ? AND bandwidth_bps IS NOT NULL AND plain = 0"
+            " AND NOT plain"
+            " AND completed ORDER BY ended_at DESC LIMIT ?",
+            (
+                *values,
+                settings.compression,
+                settings.channels,
+                settings.tls,
+                _LAST,
+            ),
+        )
+        ratio = _ratio(history, found)
+        if ratio is not None:
+            return ratio
+    return None
+
+
+def _ratio(
+    history: History, found: Sequence[tuple[int, int, float]]
+) -> float | None:
+    """By what these bandwidths exceed the plain ones of their host pairs."""
     by_pair: dict[tuple[int, int], list[float]] = {}
     for source, destination, bps in found:
         by_pair.setdefault((source, destination), []).append(bps)
@@ -94,10 +142,23 @@ def effect(history: History, settings: Settings) -> float:
             " AND bandwidth_bps IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
             (*pair, _LAST),
         )
-        if plain:
-            usual = median(bps for (bps,) in plain)
+        usual = median(bps for (bps,) in plain) if plain else 0.0
+        if usual > 0:
             ratios.append(median(with_settings) / usual)
-    return median(ratios) if ratios else 1.0
+    return median(ratios) if ratios else None
+
+
+def normal_bytes(history: History, server: str, now: float) -> Known | None:
+    """Memory of a server that is not zero, at most; None: unknown."""
+    found = history.select(
+        "SELECT normal_bytes FROM entries WHERE server = ?"
+        " AND normal_bytes > 0 AND ended_at > ?"
+        " ORDER BY ended_at DESC LIMIT ?",
+        (rows.key(server), now - _FRESH_MEMORY_S, _LAST_MEMORIES),
+    )
+    if not found:
+        return None
+    return Known(max(value for (value,) in found), None, len(found))
 
 
 def curve(history: History, server: str, now: float) -> tuple[Observed, ...]:

@@ -71,6 +71,7 @@ def columns(entry: Entry) -> dict[str, Any]:
         "channels": settings.channels,
         "tls": int(settings.tls),
         "bandwidth_bps": entry.bandwidth_bps or None,
+        "normal_bytes": entry.normal_bytes or None,
         "overhead_ms": entry.overhead_ms if by_limit else None,
         "queue_bytes": entry.queue_bytes if completed else None,
         "total_s": total_s,

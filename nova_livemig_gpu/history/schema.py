@@ -62,7 +62,14 @@ CREATE INDEX stuns_entry ON stuns (entry);
 CREATE INDEX stuns_gpu ON stuns (gpu, entry);
 """
 
-STEPS = (_ENTRIES, _STUNS)
+_MEMORY = """
+ALTER TABLE entries ADD COLUMN normal_bytes REAL;
+DROP INDEX entries_server;
+CREATE INDEX entries_server ON entries (server, ended_at)
+    WHERE points IS NOT NULL OR normal_bytes IS NOT NULL;
+"""
+
+STEPS = (_ENTRIES, _STUNS, _MEMORY)
 
 
 class NewerSchema(Exception):

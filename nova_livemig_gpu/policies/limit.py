@@ -7,6 +7,16 @@ _LEAST_MS = 10
 
 def limit_max_ms(budget: Budget, around: Surroundings) -> int:
     """Return L_max, milliseconds."""
-    whole = budget.max_downtime_ms
-    free = max(whole - around.overhead_ms, whole / 2, _LEAST_MS)
-    return min(int(free), whole)
+    return most_ms(budget.max_downtime_ms, around.overhead_ms)
+
+
+def most_ms(max_downtime_ms: float, overhead_ms: float) -> int:
+    """Return L_max of a budget.
+
+        L_max = min(max(budget - overhead, budget / 2, 10 ms), budget)
+
+    >>> most_ms(300, 60), most_ms(300, 250), most_ms(12, 60), most_ms(5, 0)
+    (240, 150, 10, 5)
+    """
+    free = max(max_downtime_ms - overhead_ms, max_downtime_ms / 2, _LEAST_MS)
+    return int(min(free, max_downtime_ms))

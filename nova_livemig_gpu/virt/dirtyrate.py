@@ -27,23 +27,21 @@ A server that has a job, a refusal, silence or nonsense ends the measuring;
 points that are there already are returned. Nothing is raised.
 """
 
-import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import libvirt
 from oslo_log import log as logging
 
 from nova_livemig_gpu.prediction import merge
 from nova_livemig_gpu.prediction.merge import Observed
+from nova_livemig_gpu.virt.gauges import Gauge, NotMeasured
 
 LOG = logging.getLogger(__name__)
 
 MIB = 2**20
 GIB = 2**30
-#: virDomainDirtyRateStatus
-_MEASURED = 2
 #: Beyond the period itself, until we give up.
 _GRACE_S = 2.0
 _POLL_S = 0.05
@@ -52,93 +50,6 @@ _LONGEST_S = 60.0
 _SHARE = 0.4
 #: How often short periods are measured again.
 _ROUNDS = 2
-
-
-class NotMeasured(Exception):
-    """No rate came of it. Stays in this module."""
-
-
-class Gauge(Protocol):
-    """A way to measure.
-
-    :ivar least_s: shortest period
-    :ivar step_s: periods are multiples of this
-    :ivar samples_per_gib: pages looked at in each GiB
-    """
-
-    least_s: float
-    step_s: float
-    samples_per_gib: int
-
-    def start(self, period_s: float) -> None:
-        """Begin; returns at once. Raises what it likes."""
-
-    def rate_mib_s(self) -> float | None:
-        """Distinct MiB dirtied, for each second; None: not ready."""
-
-
-class LibvirtGauge:
-    """By libvirt's own means."""
-
-    least_s = 1.0
-    step_s = 1.0
-    samples_per_gib = 512
-
-    def __init__(self, domain: Any, connection: Any) -> None:
-        self._domain = domain
-        self._connection = connection
-
-    def start(self, period_s: float) -> None:
-        self._domain.startDirtyRateCalc(
-            int(period_s), libvirt.VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING
-        )
-
-    def rate_mib_s(self) -> float | None:
-        ((_, found),) = self._connection.domainListGetStats(
-            [self._domain], libvirt.VIR_DOMAIN_STATS_DIRTYRATE, 0
-        )
-        if found.get("dirtyrate.calc_status") != _MEASURED:
-            return None
-        return _number(found.get("dirtyrate.megabytes_per_second"))
-
-
-class MonitorGauge:
-    """By QEMU's monitor: finer, and the domain is tainted from then on."""
-
-    least_s = 0.0625
-    step_s = 0.001
-    samples_per_gib = 16384
-
-    def __init__(self, domain: Any) -> None:
-        self._domain = domain
-
-    def start(self, period_s: float) -> None:
-        arguments = {
-            "calc-time": round(period_s * 1e3),
-            "calc-time-unit": "millisecond",
-            "sample-pages": self.samples_per_gib,
-        }
-        self._ask({"execute": "calc-dirty-rate", "arguments": arguments})
-
-    def rate_mib_s(self) -> float | None:
-        found = self._ask({"execute": "query-dirty-rate"})
-        if found.get("status") != "measured":
-            return None
-        return _number(found.get("dirty-rate"))
-
-    def _ask(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
-        # Not on hosts without it; libvirt's own way needs no such module.
-        import libvirt_qemu
-
-        answer = json.loads(
-            libvirt_qemu.qemuMonitorCommand(
-                self._domain, json.dumps(command), 0
-            )
-        )
-        if "error" in answer:
-            raise NotMeasured(answer["error"].get("desc"))
-        found: Mapping[str, Any] = answer["return"]
-        return found
 
 
 def periods_s(
@@ -253,9 +164,3 @@ def _group(
     spread = sum((v - mean) ** 2 for v in values) / (count - 1) / count
     variance = max(found.variance_bytes2 or 0.0, spread)
     return Observed(period_s, mean, variance)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise NotMeasured(f"the rate is {value!r}")
-    return float(value)

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from nova_livemig_gpu.history.entry import PLAIN, Settings
+from nova_livemig_gpu.history.transports import Link, Route
 from nova_livemig_gpu.model import (
     Budget,
     DirtyCurve,
@@ -22,6 +24,7 @@ class Foreseen:
     :ivar seen: points of the dirty curve, measured and remembered
     :ivar measured_s: how long measuring them took
     :ivar why: why there is no prediction; None: there is one
+    :ivar rests_on: what it rests on, in sentences
     """
 
     prediction: Prediction | None = None
@@ -32,6 +35,7 @@ class Foreseen:
     seen: tuple[Observed, ...] = ()
     measured_s: float = 0.0
     why: str | None = None
+    rests_on: tuple[str, ...] = ()
 
     def on(self, around: Surroundings) -> Surroundings:
         """Return the surroundings with it."""
@@ -51,6 +55,7 @@ class Foreseen:
         return {
             "forecast": given,
             "no_forecast": self.why,
+            "forecast_rests_on": list(self.rests_on),
             "stun": self.stun and asdict(self.stun),
             "dirty_curve": [
                 [p.period_s, round(p.dirty_bytes), p.source, round(p.age_s)]
@@ -67,6 +72,9 @@ class Asked:
     :ivar memory_mb: of the server
     :ivar running: migrations that leave this host already
     :ivar limit_ms: downtime limit that its policy will set at most
+    :ivar disk_bytes: that block migration copies; None: unknown
+    :ivar settings: what speeds it up or down
+    :ivar link: between the two hosts; None: unknown
     """
 
     server: str
@@ -77,3 +85,20 @@ class Asked:
     limit_ms: float
     budget: Budget
     around: Surroundings
+    disk_bytes: float | None = 0.0
+    settings: Settings = PLAIN
+    link: Link | None = None
+
+    @property
+    def route(self) -> Route:
+        """The way it takes."""
+        return Route(
+            self.source,
+            self.destination,
+            self.server,
+            self.around.overhead_ms,
+            settings=self.settings,
+            running=self.running,
+            most_mbps=self.budget.bandwidth_mbps,
+            link=self.link,
+        )

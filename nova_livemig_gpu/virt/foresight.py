@@ -10,6 +10,7 @@ from nova import version as nova_version
 from oslo_log import log as logging
 
 from nova_livemig_gpu.conf import Options
+from nova_livemig_gpu.history.entry import Settings
 from nova_livemig_gpu.model import (
     ActiveVgpu,
     HostFacts,
@@ -18,9 +19,10 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.policies.base import Policy
-from nova_livemig_gpu.virt import inquiry, remember, vgpus
+from nova_livemig_gpu.virt import disks, inquiry, remember, vgpus, wire
 from nova_livemig_gpu.virt.forecast import Forecaster
 from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
+from nova_livemig_gpu.virt.links import Links
 from nova_livemig_gpu.virt.service import Service, own_version
 from nova_livemig_gpu.virt.session import Session
 
@@ -33,6 +35,7 @@ class Foresight:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._links = Links()
         self._forecaster = Forecaster(
             service.history,
             lambda server: vgpus.of_server(
@@ -44,20 +47,29 @@ class Foresight:
         self,
         options: Options,
         policy: Policy,
+        context: Any,
         instance: Any,
         dest: str,
         guest: Any,
+        migrate_data: Any,
         running: int,
     ) -> Foreseen:
         """Predict a migration with this policy.
 
         :param running: migrations that leave this host already
         """
+        driver = self._service.driver
+        asked = _asked(policy, instance, dest, running)
+        if options.predict != "off":
+            asked = replace(
+                asked,
+                disk_bytes=disks.copied_bytes(
+                    driver, context, instance, guest, migrate_data
+                ),
+                link=self._links.between(options, context, dest),
+            )
         foreseen = self._forecaster.foresee(
-            options,
-            guest,
-            self._service.driver._host.get_connection(),
-            _asked(policy, instance, dest, running),
+            options, guest, driver._host.get_connection(), asked
         )
         LOG.info("%s", _said(foreseen), instance=instance)
         return foreseen
@@ -96,6 +108,7 @@ class Foresight:
                     session.steered_end,
                     session.policy.around.vfio,
                     _versions(self._service),
+                    _started(session),
                 )
             )
         except Exception:
@@ -115,7 +128,14 @@ def _asked(policy: Policy, instance: Any, dest: str, running: int) -> Asked:
         limit_ms=float(_limit_ms(policy)),
         budget=policy.budget,
         around=policy.around,
+        settings=wire.settings(CONF.libvirt, policy.around.channels),
     )
+
+
+def _started(session: Session) -> Settings:
+    """How it was started in the end, see ``Session.plain``."""
+    channels = None if session.plain else session.policy.around.channels
+    return wire.settings(CONF.libvirt, channels)
 
 
 def _limit_ms(policy: Policy) -> float:

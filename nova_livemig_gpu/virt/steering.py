@@ -102,7 +102,14 @@ class Steering:
             options, records, context, instance, guest, dest, migrate_data
         )
         foreseen = self._foresight.look(
-            options, policy, instance, dest, guest, self.running
+            options,
+            policy,
+            context,
+            instance,
+            dest,
+            guest,
+            migrate_data,
+            self.running,
         )
         policy = type(policy)(policy.budget, foreseen.on(policy.around))
         record = records.create(

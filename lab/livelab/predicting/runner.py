@@ -18,7 +18,7 @@ from livelab.predicting.loads import LOADS, MEMORY_MIB, Cell
 from livelab.predicting.results import Results
 from nova_livemig_gpu.model import Surroundings
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
-from nova_livemig_gpu.virt import dirtyrate
+from nova_livemig_gpu.virt import dirtyrate, gauges
 
 #: Reads only, so that verifying costs time and no dirty page.
 SWEEP_MIB_S = 48
@@ -182,10 +182,10 @@ class Runner:
             total = domain.maxMemory() * 1024
             rss_kib = domain.memoryStats().get("rss")
             rss = rss_kib * 1024 if rss_kib else None
-            gauge: dirtyrate.Gauge = (
-                dirtyrate.MonitorGauge(domain)
+            gauge: gauges.Gauge = (
+                gauges.MonitorGauge(domain)
                 if self._gauge == "monitor"
-                else dirtyrate.LibvirtGauge(domain, connection)
+                else gauges.LibvirtGauge(domain, connection)
             )
             begin = time.monotonic()
             points = dirtyrate.measure(

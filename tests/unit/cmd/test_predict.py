@@ -7,17 +7,24 @@ import sys
 import time
 from types import SimpleNamespace
 
+import libvirt
 import pytest
 
 from nova_livemig_gpu.cmd import main as command
 from nova_livemig_gpu.cmd import predict_server
 from nova_livemig_gpu.gpu.null import NullBackend
 from nova_livemig_gpu.history.store import History
-from nova_livemig_gpu.model import GuestMemory
+from nova_livemig_gpu.model import GuestMemory, Surroundings
+from nova_livemig_gpu.policies import limit
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, StunSeen, VgpuUse
-from nova_livemig_gpu.virt import inquiry
+from nova_livemig_gpu.virt import dirtyrate, inquiry, measuring
+from nova_livemig_gpu.virt.forecast import Forecaster
+from nova_livemig_gpu.virt.foreseen import Asked
+from tests import builders as values
 from tests import builders_history as builders
+from tests.simulated import FakeClock
+from tests.simulated_guest import Connection, Domain
 
 GB = 10**9
 #: 1 GiB, a quarter of it zero, 10 MB/s written without end.
@@ -292,10 +299,99 @@ def test_server_without_history_needs_a_bandwidth(predict, server):
     assert 100 <= found["downtime_ms"] <= 300
 
 
-def test_a_small_budget_is_halved_by_the_overhead_at_most():
-    assert predict_server.limit_ms(300, 60) == 240
-    assert predict_server.limit_ms(300, 250) == 150
-    assert predict_server.limit_ms(0, 60) == 0
+def test_server_over_its_link_where_nothing_was_learnt(predict, server):
+    words = ["--server", builders.SERVER, "--link-mbps", "400"]
+    found = strict(predict(*words, *JSON).out)
+    told = strict(predict(*words, "--bandwidth-bps", "4e8", *JSON).out)
+    assert found["total_s"] == told["total_s"]
+    assert any("at most, 400 Mbit/s" in each for each in found["rests_on"])
+    assert any("QEMU's resident" in each for each in found["rests_on"])
+    table = predict(*words).out
+    assert "rests on" in table and "bandwidth: at most" in table
+
+
+@pytest.fixture
+def measurable(monkeypatch):
+    """The server on a libvirt that can measure, on a fake clock."""
+    clock = FakeClock()
+    domain = Domain(clock)
+    connection = Connection(domain)
+    connection.lookupByUUIDString = lambda server: domain
+    connection.close = lambda: None
+    measure = dirtyrate.measure
+    monkeypatch.setattr(
+        dirtyrate,
+        "measure",
+        lambda *args: measure(*args, now=clock.now, sleep=clock.sleep),
+    )
+    monkeypatch.setattr(measuring.libvirt, "open", lambda uri: connection)
+    return domain
+
+
+def test_server_measured_now(predict, server, measurable):
+    words = ["--server", builders.SERVER, "--measure", *HOW, *JSON]
+    found = strict(predict(*words).out)
+    assert measurable.periods
+    assert any("measured points" in each for each in found["rests_on"])
+    assert "idle" not in found["why"]
+
+
+def test_a_server_that_migrates_is_not_measured(predict, server, measurable):
+    measurable.job = libvirt.VIR_DOMAIN_JOB_UNBOUNDED
+    done = predict("--server", builders.SERVER, "--measure", *HOW)
+    assert done.status == 1 and "migration" in done.err
+    assert measurable.periods == []
+
+
+def test_nothing_to_measure(predict, server, monkeypatch):
+    done = predict("--gpu", "x", "--framebuffer-gb", "1", "--measure")
+    assert done.status == 2 and "--measure" in done.err
+
+    def refuse(uri):
+        raise libvirt.libvirtError("no libvirt here")
+
+    monkeypatch.setattr(measuring.libvirt, "open", refuse)
+    done = predict("--server", builders.SERVER, "--measure", *HOW)
+    assert done.status == 1 and "no libvirt here" in done.err
+
+
+def test_driver_and_command_agree(predict, server, past):
+    """The same question, asked as the driver and as an operator do."""
+    words = ["--server", builders.SERVER, "--destination", "two", *JSON]
+    found = strict(predict(*words).out)
+    look = server["look"]
+    domain = Domain(FakeClock())
+    domain.rss_kib = round(look.memory.normal_bytes / 1024)
+    options = values.options(predict="history")
+    overhead_ms = options.switchover_overhead_ms
+    foreseen = Forecaster(past, lambda server: ()).foresee(
+        options,
+        SimpleNamespace(_domain=domain),
+        Connection(domain),
+        Asked(
+            server=builders.SERVER,
+            source="one",
+            destination="two",
+            memory_mb=1024,
+            running=0,
+            limit_ms=limit.most_ms(options.max_downtime_ms, overhead_ms),
+            budget=values.budget(max_downtime_ms=options.max_downtime_ms),
+            around=Surroundings(overhead_ms=overhead_ms),
+        ),
+    )
+    assert foreseen.prediction.total_s == pytest.approx(
+        found["total_s"], rel=1e-6
+    )
+    assert foreseen.prediction.downtime_p90_ms == pytest.approx(
+        found["downtime_p90_ms"], rel=1e-6
+    )
+    assert list(foreseen.rests_on) == found["rests_on"]
+
+
+def test_the_limit_is_that_of_the_policy():
+    assert limit.most_ms(300, 60) == 240
+    assert limit.most_ms(300, 250) == 150
+    assert limit.most_ms(0, 60) == 0
 
 
 def test_server_with_vgpus(predict, server):

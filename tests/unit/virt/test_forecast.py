@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from nova_livemig_gpu.history.entry import Settings
 from nova_livemig_gpu.history.store import History
+from nova_livemig_gpu.history.transports import Link
 from nova_livemig_gpu.model import Goal, Mode, PostcopyStart, Surroundings
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, VgpuUse
@@ -176,6 +178,79 @@ def test_nothing_is_known_of_the_link(domain):
     assert found.prediction is None
     assert "no migration between these hosts" in found.why
     assert found.curve is not None
+
+
+def test_the_link_stands_for_what_was_not_learnt(domain):
+    link = Link(400, "this host's; the destination's is unknown")
+    found = foresee(domain, budget={"bandwidth_mbps": None}, link=link)
+    told = foresee(domain)
+    assert found.prediction.total_s == told.prediction.total_s
+    (said,) = (each for each in found.rests_on if "bandwidth" in each)
+    assert "at most, 400 Mbit/s of the link (this host's" in said
+    assert found.facts()["forecast_rests_on"] == list(found.rests_on)
+
+
+def test_the_disk_of_a_block_migration(domain):
+    plain = foresee(domain)
+    disk = foresee(domain, disk_bytes=1e9).prediction
+    assert disk.disk_bytes == 1e9
+    assert disk.total_s - plain.prediction.total_s == pytest.approx(20)
+    assert disk.downtime_ms == plain.prediction.downtime_ms
+    unknown = foresee(domain, disk_bytes=None)
+    assert unknown.prediction == plain.prediction
+    assert "disk: unknown, and left out" in unknown.rests_on
+
+
+def past(number=1, **changes):
+    made = {
+        "server": "3f8a",
+        "source": "src",
+        "destination": "dest",
+        "ended_at": time.time() - 60,
+        "bandwidth_bps": 25e6,
+        **changes,
+    }
+    return builders_history.entry(number, **made)
+
+
+def test_multifd_by_its_measured_effect(domain, history):
+    four = Settings(channels=4)
+    history.add(past(1), past(2, bandwidth_bps=50e6, settings=four))
+    free = {"bandwidth_mbps": None}
+    options = {"predict": "history"}
+    one = foresee(domain, history, options=options, budget=free)
+    many = foresee(
+        domain, history, options=options, budget=free, settings=four
+    )
+    assert many.prediction.total_s < 0.6 * one.prediction.total_s
+    assert any("2.00 times" in each for each in many.rests_on)
+
+
+def test_a_fresh_curve_is_not_measured_again(domain, history):
+    curve = (Observed(10.0, 2e6), Observed(1.0, 1e6), Observed(0.2, 1e5))
+    history.add(past(curve=curve))
+    found = foresee(domain, history)
+    assert domain.periods == [] and found.measured_s == 0
+    assert {each.source for each in found.seen} == {"history"}
+    # always, or a curve of yesterday
+    foresee(domain, history, options={"dirty_rate_fresh_seconds": 0})
+    assert domain.periods != []
+    domain.periods.clear()
+    history.add(past(curve=curve, ended_at=time.time() - 86400))
+    foresee(domain, history, options={"dirty_rate_fresh_seconds": 3600})
+    assert domain.periods == []
+    foresee(domain, history, options={"dirty_rate_fresh_seconds": 30})
+    assert domain.periods != []
+
+
+def test_a_mostly_blank_server(domain, history):
+    """Resident, but sent as zero pages by an earlier migration."""
+    resident = foresee(domain)
+    assert any("at most 512 MiB" in each for each in resident.rests_on)
+    history.add(past(normal_bytes=32.0 * MIB, bandwidth_bps=None))
+    found = foresee(domain, history)
+    assert found.memory.normal_bytes == 32 * MIB
+    assert found.prediction.total_s < resident.prediction.total_s / 4
 
 
 def test_no_dirty_rate(domain):

@@ -43,6 +43,16 @@ HOSTDEV = (
 )
 
 
+DATA = SimpleNamespace(block_migration=False)
+
+
+class Context:
+    """Of a request."""
+
+    def elevated(self):
+        return self
+
+
 class Backend(GpuBackend):
     """One vGPU; how much of its framebuffer is in use may be unknown."""
 
@@ -123,7 +133,16 @@ def test_the_limit_of_a_policy(service, domain):
         Surroundings(overhead_ms=50, staircase=Staircase(500, 10, 75, 2.0)),
     )
     for each in (policy(vfio=False), stairs):
-        ahead.look(builders.options(), each, INSTANCE, "dest", None, 2)
+        ahead.look(
+            builders.options(),
+            each,
+            Context(),
+            INSTANCE,
+            "dest",
+            None,
+            DATA,
+            2,
+        )
     assert [each.limit_ms for each in seen] == [250, 500]
     assert seen[0].destination == "dest" and seen[0].running == 2
 
@@ -156,6 +175,7 @@ def ended(service, **changes):
         steered_end=replace(builders.at_pass_end([60, 5]), limit_ms=250),
         policy=policy(vfio=False),
         instance=INSTANCE,
+        plain=False,
     )
 
 

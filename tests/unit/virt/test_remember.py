@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from nova_livemig_gpu.history.entry import Settings
 from nova_livemig_gpu.model import JobState, Outcome, Pass
 from nova_livemig_gpu.prediction.stun import StunKey, VgpuUse
 from nova_livemig_gpu.virt import remember
@@ -139,3 +140,48 @@ def test_the_error_of_a_verdict():
         "completed": False,
     }
     assert remember.error(Foreseen(why="off"), DONE) is None
+
+
+def sample(state=JobState.COMPLETED, **changes):
+    return replace(
+        builders.sample(20.0), state=state, page_size_bytes=4096, **changes
+    )
+
+
+def test_memory_that_was_not_zero():
+    """Two bounds: pages sent in full, and the first pass."""
+    first = builders.sample(0.2)
+    begun = replace(first, processed_bytes=5 * MB)
+    by_pass = end(first=begun, sample=sample(normal_pages=200_000))
+    assert kept(last=by_pass).normal_bytes == 515 * MB
+    by_pages = end(first=begun, sample=sample(normal_pages=10_000))
+    assert kept(last=by_pages).normal_bytes == 40_960_000
+    much = end(first=begun, sample=sample(normal_pages=10**9))
+    small = replace(begun, processed_bytes=2**31)
+    assert kept(last=replace(much, first=small)).normal_bytes == 2**30
+
+
+def test_memory_that_was_not_zero_unknown():
+    blind = end(first=None, sample=sample(normal_pages=None))
+    assert kept(last=blind).normal_bytes is None
+    # it did not end: pages are missing
+    failed = replace(DONE, state=JobState.FAILED, reason="no")
+    begun = end(
+        first=None, sample=sample(JobState.FAILED, normal_pages=10_000)
+    )
+    assert kept(failed, last=begun).normal_bytes is None
+    # the first pass is forgotten
+    late = end(first=builders.sample(0.2), sample=None)
+    late = replace(late, passes=late.passes[1:])
+    assert kept(last=late).normal_bytes is None
+    squeezed = remember.entry(
+        HEAD, DONE, FORESEEN, end(), False, (), Settings(compression="zlib")
+    )
+    assert squeezed.normal_bytes is None
+
+
+def test_how_it_was_started():
+    found = remember.entry(
+        HEAD, DONE, FORESEEN, end(), False, (), Settings(channels=4)
+    )
+    assert found.settings == Settings("precopy", 250, channels=4)

@@ -1,0 +1,79 @@
+"""Pre-copy, or the switch to post-copy that the policy would make.
+
+A policy that may switch does it after the first pass or inside it
+(``policies.to_postcopy``), where pre-copy does not end, or where that saves
+more than half a second and a tenth of the time; with the goal ``gentle`` only
+where pre-copy does not end, and never with a VFIO device.
+"""
+
+from nova_livemig_gpu.model import (
+    Budget,
+    Goal,
+    Mode,
+    PostcopyStart,
+    Prediction,
+    Surroundings,
+)
+from nova_livemig_gpu.prediction import early, least
+from nova_livemig_gpu.prediction.asked import (
+    Rule,
+    Transport,
+    Wanted,
+    Workload,
+)
+from nova_livemig_gpu.prediction.forecast import forecast
+
+_SAVING_S, _SAVING_SHARE = 0.5, 0.1
+
+
+def predict(
+    load: Workload,
+    transport: Transport,
+    limit_ms: float,
+    budget: Budget,
+    around: Surroundings,
+) -> Prediction:
+    """Predict what the policy will do; by the model alone.
+
+    :raises InvalidInput: naming the field
+    """
+
+    limit_ms = _limit_ms(load, transport, limit_ms, budget, around)
+
+    def as_(mode: Mode, soon: bool = False) -> Prediction:
+        wanted = Wanted(limit_ms, mode, Rule.QEMU, early=soon)
+        return forecast(load, transport, wanted)
+
+    plain = as_(Mode.PRECOPY)
+    if not budget.postcopy or around.no_postcopy or around.vfio:
+        return plain
+    switched = as_(Mode.HYBRID)
+    start = budget.postcopy_start
+    if budget.goal is Goal.FAST and start is PostcopyStart.AS_PREDICTED:
+        soon = as_(Mode.HYBRID, soon=True)
+        if soon.total_s is not None and early.pays(plain, soon.total_s):
+            switched = soon
+    if not plain.converges:
+        return switched
+    assert plain.total_s is not None and switched.total_s is not None
+    saving_s = plain.total_s - switched.total_s
+    if budget.goal is Goal.GENTLE or saving_s <= max(
+        _SAVING_S, _SAVING_SHARE * switched.total_s
+    ):
+        return plain
+    return switched
+
+
+def _limit_ms(
+    load: Workload,
+    transport: Transport,
+    most_ms: float,
+    budget: Budget,
+    around: Surroundings,
+) -> float:
+    """The limit that the policy will set, see ``policies.least_limit``."""
+    known = budget.policy == "adaptive" and budget.goal is Goal.FAST
+    if not known or load.curve is None or around.vfio:
+        return most_ms
+    rate_bps = transport.bandwidth_bps * transport.effect
+    return least.limit_ms(load.memory, load.curve, rate_bps, most_ms)

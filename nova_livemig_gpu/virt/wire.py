@@ -1,0 +1,31 @@
+"""What speeds a migration up or down, as Nova and our plan start it."""
+
+from typing import Any
+
+from nova_livemig_gpu.history.entry import Settings
+
+
+def settings(
+    libvirt_group: Any,
+    channels: int | None,
+    mode: str = "precopy",
+    limit_ms: float | None = None,
+) -> Settings:
+    """Return the settings of a migration.
+
+    Nova has no compression. Its ``live_migration_parallel_connections``,
+    which 33 brought, is multifd where it is above 1, as are our channels.
+
+    :param libvirt_group: ``[libvirt]``
+    :param channels: of our plan; None: as Nova has it
+    """
+    count = channels or getattr(
+        libvirt_group, "live_migration_parallel_connections", None
+    )
+    several = isinstance(count, int) and count > 1
+    return Settings(
+        mode=mode,
+        limit_ms=limit_ms,
+        channels=count if several else None,
+        tls=bool(libvirt_group.live_migration_with_native_tls),
+    )
