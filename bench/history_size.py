@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nova_livemig_gpu.history import queries
+from nova_livemig_gpu.history import effects, queries
 from nova_livemig_gpu.history.entry import Settings
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.model import GuestMemory
@@ -68,13 +68,13 @@ def questions(history: History, count: int) -> dict[str, Any]:
         "bandwidth": lambda n: queries.bandwidth_bps(
             history, some[n].source, some[n].destination, now
         ),
-        "effect": lambda n: queries.effect(
+        "effect": lambda n: effects.effect(
             history,
             zstd,
             some[n].server,
             (some[n].source, some[n].destination),
         ),
-        "effect, unseen": lambda n: queries.effect(
+        "effect, unseen": lambda n: effects.effect(
             history,
             Settings(channels=16),
             some[n].server,

@@ -8,9 +8,6 @@ no harm.
 
     bandwidth   of source and destination; else of the way back; migrations
                 without compression, multifd and TLS, unless there are none
-    effect      the median, over host pairs, of the bandwidth with those
-                settings by that of plain migrations of the pair; completed
-                ones of the same server, else of the two hosts, else of all
     memory      the largest of the newest 5 migrations of a server of the
                 last 7 days that tell
     curve       points of the newest 5 migrations of a server that have any,
@@ -22,16 +19,14 @@ no harm.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 from nova_livemig_gpu.history import rows
-from nova_livemig_gpu.history.entry import Settings
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.prediction.calibration import Error
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, StunSeen
 
-_LAST = 20
+LAST = 20
 _LAST_CURVES = 5
 _LAST_STUNS = 200
 _LAST_ERRORS = 50
@@ -58,7 +53,8 @@ class Known:
     plain: bool = True
 
 
-_PAIR = (
+#: Of two hosts, by their names.
+PAIR = (
     "source = (SELECT id FROM hosts WHERE name = ?)"
     " AND destination = (SELECT id FROM hosts WHERE name = ?)"
 )
@@ -71,81 +67,15 @@ def bandwidth_bps(
     for pair in ((source, destination), (destination, source)):
         for plain in (1, 0):
             found = history.select(
-                f"SELECT bandwidth_bps, ended_at FROM entries WHERE {_PAIR}"
+                f"SELECT bandwidth_bps, ended_at FROM entries WHERE {PAIR}"
                 " AND plain = ? AND bandwidth_bps IS NOT NULL"
                 " ORDER BY ended_at DESC LIMIT ?",
-                (*pair, plain, _LAST),
+                (*pair, plain, LAST),
             )
             known = _known(found, now)
             if known is not None:
                 return replace(known, plain=bool(plain))
     return None
-
-
-def effect(
-    history: History,
-    settings: Settings,
-    server: str | None = None,
-    pair: tuple[str, str | None] | None = None,
-) -> float | None:
-    """By what these settings multiply the bandwidth; None: unknown.
-
-    :param server: asked first: what compresses depends on its contents
-    :param pair: source and destination, asked next; either way counts
-    """
-    asked: list[tuple[str, str, tuple[object, ...]]] = []
-    if server is not None:
-        asked.append(
-            (
-                "INDEXED BY entries_server",
-                "server = ? AND points IS NOT NULL",
-                (rows.key(server),),
-            )
-        )
-    if pair is not None:
-        for way in (pair, pair[::-1]):
-            asked.append(("INDEXED BY entries_pair", _PAIR, way))
-    asked.append(("", "1", ()))
-    for index, where, values in asked:
-        found = history.select(
-            f"SELECT source, destination, bandwidth_bps FROM entries {index}"
-            f" WHERE {where} AND compression IS ? AND channels IS ?"
-            " AND tls = ? AND bandwidth_bps IS NOT NULL AND plain = 0"
-            " AND NOT plain"
-            " AND completed ORDER BY ended_at DESC LIMIT ?",
-            (
-                *values,
-                settings.compression,
-                settings.channels,
-                settings.tls,
-                _LAST,
-            ),
-        )
-        ratio = _ratio(history, found)
-        if ratio is not None:
-            return ratio
-    return None
-
-
-def _ratio(
-    history: History, found: Sequence[tuple[int, int, float]]
-) -> float | None:
-    """By what these bandwidths exceed the plain ones of their host pairs."""
-    by_pair: dict[tuple[int, int], list[float]] = {}
-    for source, destination, bps in found:
-        by_pair.setdefault((source, destination), []).append(bps)
-    ratios = []
-    for pair, with_settings in by_pair.items():
-        plain = history.select(
-            "SELECT bandwidth_bps FROM entries WHERE source = ?"
-            " AND destination = ? AND plain = 1"
-            " AND bandwidth_bps IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
-            (*pair, _LAST),
-        )
-        usual = median(bps for (bps,) in plain) if plain else 0.0
-        if usual > 0:
-            ratios.append(median(with_settings) / usual)
-    return median(ratios) if ratios else None
 
 
 def normal_bytes(history: History, server: str, now: float) -> Known | None:
@@ -201,7 +131,7 @@ def overhead_ms(history: History, now: float) -> Known | None:
         history.select(
             "SELECT overhead_ms, ended_at FROM entries"
             " WHERE overhead_ms IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
-            (_LAST,),
+            (LAST,),
         ),
         now,
     )
@@ -216,9 +146,9 @@ def queue_bytes(
     """What was in the source's socket when the guest stopped."""
     return _known(
         history.select(
-            f"SELECT queue_bytes, ended_at FROM entries WHERE {_PAIR}"
+            f"SELECT queue_bytes, ended_at FROM entries WHERE {PAIR}"
             " AND queue_bytes IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
-            (source, destination, _LAST),
+            (source, destination, LAST),
         ),
         now,
     )

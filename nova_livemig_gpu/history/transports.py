@@ -8,7 +8,7 @@ With n other migrations that leave the host,
                 else ``bandwidth_mbps``
                 and never more than ``bandwidth_mbps``
     P90         1.2816 sigma below the learnt one, 10% of it at least
-    effect      of compression, multifd and TLS, learnt (``queries.effect``),
+    effect      of compression, multifd and TLS, learnt (``history.effects``),
                 0.1 to 10; 1 where the learnt bandwidth is one with them.
                 Above 1 it does not go beyond ``bandwidth_mbps`` and the
                 link's speed
@@ -26,7 +26,7 @@ usual, ``bandwidth_mbps = 500``: 50 MB/s, effect 1.25.
 import math
 from dataclasses import dataclass
 
-from nova_livemig_gpu.history import queries
+from nova_livemig_gpu.history import effects, queries
 from nova_livemig_gpu.history.entry import PLAIN, Settings
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.prediction.asked import Transport
@@ -192,7 +192,7 @@ def _effect(
     settings = route.settings
     if not (settings.compression or settings.channels or settings.tls):
         return 1.0, ""
-    effect = queries.effect(
+    effect = effects.effect(
         history, settings, route.server, (route.source, route.destination)
     )
     if effect is None or not _positive(effect):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_livemig_gpu.history import queries
+from nova_livemig_gpu.history import effects, queries
 from nova_livemig_gpu.history.entry import Settings
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.model import JobState, Outcome
@@ -30,7 +30,7 @@ def history(tmp_path):
 
 def test_nothing_is_known_at_first(history):
     assert queries.bandwidth_bps(history, "one", "two", NOW) is None
-    assert queries.effect(history, ZSTD) is None
+    assert effects.effect(history, ZSTD) is None
     assert queries.curve(history, builders.SERVER, NOW) == ()
     assert queries.stuns(history, [builders.KEY]) == ()
     assert queries.overhead_ms(history, NOW) is None
@@ -80,13 +80,13 @@ def test_effect_of_compression(history):
         history.add(
             builders.entry(10 + number, bandwidth_bps=80e6, settings=ZSTD)
         )
-    assert queries.effect(history, ZSTD) == pytest.approx(1.6)
-    assert queries.effect(history, Settings(channels=4)) is None
+    assert effects.effect(history, ZSTD) == pytest.approx(1.6)
+    assert effects.effect(history, Settings(channels=4)) is None
 
 
 def test_effect_needs_plain_migrations_of_the_pair(history):
     history.add(builders.entry(bandwidth_bps=80e6, settings=ZSTD))
-    assert queries.effect(history, ZSTD) is None
+    assert effects.effect(history, ZSTD) is None
 
 
 def test_points_of_a_server_grow_older(history):
@@ -173,7 +173,7 @@ def test_answers_do_not_slow_down_with_size(history):
         queries.curve(history, each.server, NOW)
         queries.overhead_ms(history, NOW)
         queries.errors(history)
-        queries.effect(history, ZSTD)
+        effects.effect(history, ZSTD)
     spent_ms = (time.thread_time() - start) * 1e3 / (20 * 6)
     assert spent_ms < 1.0
 
