@@ -87,6 +87,7 @@ def typical(number: int) -> Entry:
         stuns=(StunSeen(KEY, rnd.randrange(8 * 10**9), rnd.uniform(1, 9)),),
         versions=VERSIONS,
         normal_bytes=float(rnd.randrange(2**20, 2**33)),
+        resident_bytes=float(rnd.randrange(2**20, 2**33)),
     )
 
 

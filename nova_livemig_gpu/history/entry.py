@@ -46,6 +46,7 @@ class Entry:
     :ivar vfio: the server had a VFIO device
     :ivar versions: of "nova_livemig_gpu", "qemu", "libvirt", "nova"
     :ivar normal_bytes: memory that was not zero at its start, at most
+    :ivar resident_bytes: QEMU's resident memory then
     """
 
     migration: str
@@ -66,3 +67,4 @@ class Entry:
     vfio: bool = False
     versions: tuple[tuple[str, str], ...] = ()
     normal_bytes: float | None = None
+    resident_bytes: float | None = None

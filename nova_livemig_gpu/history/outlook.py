@@ -5,16 +5,17 @@ here, so that they cannot disagree. What each part rests on is said in words
 (``rests_on``).
 
     memory      pages that are not zero: what an earlier migration of the
-                server has sent of it at most, the largest of the newest 5 of
-                the last 7 days; else, and never more, QEMU's resident
-                memory, which is "at most"
+                server has sent of it at most, and all that has become
+                resident since; the largest of the newest 5 of the last 7
+                days. Else, and never more, QEMU's resident memory, which is
+                "at most"
     transport   see ``history.transports``
     curve       points of past migrations of the server, and what is measured
                 now; none is an idle guest
     errors      what past predictions were wrong by corrects this one
 
-Example: 512 MiB, 300 MiB resident, two migrations a day ago that sent 61 and
-64 MiB: 64 MiB are not zero.
+Example: 512 MiB, 300 MiB resident; two attempts an hour ago, with as much
+resident, sent 61 and 64 MiB: 64 MiB are not zero. With 310 MiB now: 74 MiB.
 """
 
 import time
@@ -62,7 +63,9 @@ class Outlook:
         """
         sent = None
         if self._history is not None:
-            sent = queries.normal_bytes(self._history, server, self._now)
+            sent = queries.normal_bytes(
+                self._history, server, resident.normal_bytes, self._now
+            )
         if sent is None or sent.value >= resident.normal_bytes:
             mib = resident.normal_bytes / _MIB
             return Memory(

@@ -78,13 +78,27 @@ def bandwidth_bps(
     return None
 
 
-def normal_bytes(history: History, server: str, now: float) -> Known | None:
-    """Memory of a server that is not zero, at most; None: unknown."""
+def normal_bytes(
+    history: History, server: str, resident_bytes: float, now: float
+) -> Known | None:
+    """Memory of a server that is not zero, at most; None: unknown.
+
+    What has become resident since counts as not zero. Where less is resident
+    than was then, QEMU is another one, and nothing is known.
+
+    :param resident_bytes: QEMU's resident memory now
+    """
     found = history.select(
-        "SELECT normal_bytes FROM entries WHERE server = ?"
-        " AND normal_bytes > 0 AND ended_at > ?"
-        " ORDER BY ended_at DESC LIMIT ?",
-        (rows.key(server), now - _FRESH_MEMORY_S, _LAST_MEMORIES),
+        "SELECT normal_bytes + ? - resident_bytes FROM entries"
+        " WHERE server = ? AND normal_bytes > 0 AND resident_bytes <= ?"
+        " AND ended_at > ? ORDER BY ended_at DESC LIMIT ?",
+        (
+            resident_bytes,
+            rows.key(server),
+            resident_bytes,
+            now - _FRESH_MEMORY_S,
+            _LAST_MEMORIES,
+        ),
     )
     if not found:
         return None

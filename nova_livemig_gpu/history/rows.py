@@ -72,6 +72,7 @@ def columns(entry: Entry) -> dict[str, Any]:
         "tls": int(settings.tls),
         "bandwidth_bps": entry.bandwidth_bps or None,
         "normal_bytes": entry.normal_bytes or None,
+        "resident_bytes": entry.resident_bytes or None,
         "overhead_ms": entry.overhead_ms if by_limit else None,
         "queue_bytes": entry.queue_bytes if completed else None,
         "total_s": total_s,

@@ -64,6 +64,7 @@ CREATE INDEX stuns_gpu ON stuns (gpu, entry);
 
 _MEMORY = """
 ALTER TABLE entries ADD COLUMN normal_bytes REAL;
+ALTER TABLE entries ADD COLUMN resident_bytes REAL;
 DROP INDEX entries_server;
 CREATE INDEX entries_server ON entries (server, ended_at)
     WHERE points IS NOT NULL OR normal_bytes IS NOT NULL;

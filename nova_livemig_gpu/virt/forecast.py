@@ -83,9 +83,8 @@ class Forecaster:
         if options.predict == "off":
             return Foreseen(why="predict is off")
         known = Outlook(self._history)
-        memory = known.memory(
-            asked.server, _resident(domain, asked.memory_mb * 2**20)
-        )
+        resident = _resident(domain, asked.memory_mb * 2**20)
+        memory = known.memory(asked.server, resident)
         way = known.way(asked.route)
         seen = measuring.look(
             options,
@@ -98,6 +97,7 @@ class Forecaster:
         found = replace(
             self._devices(domain, asked),
             memory=memory.pages,
+            resident_bytes=resident.normal_bytes,
             curve=outlook.curve_of(seen.points, memory.pages),
             seen=seen.points,
             measured_s=seen.seconds,

@@ -24,6 +24,7 @@ class Foreseen:
     :ivar seen: points of the dirty curve, measured and remembered
     :ivar measured_s: how long measuring them took
     :ivar why: why there is no prediction; None: there is one
+    :ivar resident_bytes: QEMU's resident memory
     :ivar rests_on: what it rests on, in sentences
     """
 
@@ -35,6 +36,7 @@ class Foreseen:
     seen: tuple[Observed, ...] = ()
     measured_s: float = 0.0
     why: str | None = None
+    resident_bytes: float | None = None
     rests_on: tuple[str, ...] = ()
 
     def on(self, around: Surroundings) -> Surroundings:

@@ -75,6 +75,7 @@ def entry(
         vfio=vfio,
         versions=versions,
         normal_bytes=_normal_bytes(outcome, end, memory_bytes, settings),
+        resident_bytes=foreseen.resident_bytes,
     )
 
 

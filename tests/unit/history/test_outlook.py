@@ -29,6 +29,10 @@ def history(tmp_path):
     found.close()
 
 
+#: As much was resident at the earlier migration.
+THEN = {"resident_bytes": 300.0 * MIB}
+
+
 def memory(history, resident=RESIDENT):
     return Outlook(history, builders.NOW).memory(builders.SERVER, resident)
 
@@ -41,8 +45,8 @@ def test_resident_is_at_most(history):
 
 
 def test_what_was_sent_before(history):
-    history.add(builders.entry(1, normal_bytes=61.0 * MIB))
-    history.add(builders.entry(2, normal_bytes=64.0 * MIB))
+    history.add(builders.entry(1, normal_bytes=61.0 * MIB, **THEN))
+    history.add(builders.entry(2, normal_bytes=64.0 * MIB, **THEN))
     found = memory(history)
     assert found.pages.normal_bytes == 64 * MIB
     assert found.pages.zero_pages == 448 * 256
@@ -50,18 +54,37 @@ def test_what_was_sent_before(history):
     assert "at most" not in found.rests_on
 
 
+@pytest.mark.parametrize(
+    ("then_mib", "now_mib"),
+    [(300.0, 64), (290.0, 74), (64.0, 300), (301.0, 300), (None, 300)],
+)
+def test_what_has_become_resident_since_is_not_zero(
+    history, then_mib, now_mib
+):
+    """Where less is resident than then, QEMU is another one."""
+    then = None if then_mib is None else then_mib * MIB
+    history.add(
+        builders.entry(1, normal_bytes=64.0 * MIB, resident_bytes=then)
+    )
+    assert memory(history).pages.normal_bytes == now_mib * MIB
+
+
 def test_never_more_than_is_resident(history):
-    history.add(builders.entry(1, normal_bytes=400.0 * MIB))
+    history.add(builders.entry(1, normal_bytes=400.0 * MIB, **THEN))
     assert memory(history).pages == RESIDENT
 
 
 def test_what_is_old_or_anothers_does_not_count(history):
     old = builders.NOW - 8 * DAY_S
-    history.add(builders.entry(1, normal_bytes=6.0 * MIB, ended_at=old))
     history.add(
-        builders.entry(2, normal_bytes=6.0 * MIB, server=builders.SERVER[::-1])
+        builders.entry(1, normal_bytes=6.0 * MIB, ended_at=old, **THEN)
     )
-    history.add(builders.entry(3, normal_bytes=None))
+    history.add(
+        builders.entry(
+            2, normal_bytes=6.0 * MIB, server=builders.SERVER[::-1], **THEN
+        )
+    )
+    history.add(builders.entry(3, normal_bytes=None, **THEN))
     assert memory(history).pages == RESIDENT
 
 
@@ -69,7 +92,7 @@ def test_what_is_old_or_anothers_does_not_count(history):
     "wrong", [0.0, -5.0, float("nan"), float("inf"), float("-inf")]
 )
 def test_nonsense_is_unknown(history, wrong):
-    history.add(builders.entry(1, normal_bytes=wrong))
+    history.add(builders.entry(1, normal_bytes=wrong, **THEN))
     assert memory(history).pages == RESIDENT
 
 

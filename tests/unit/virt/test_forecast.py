@@ -247,7 +247,13 @@ def test_a_mostly_blank_server(domain, history):
     """Resident, but sent as zero pages by an earlier migration."""
     resident = foresee(domain)
     assert any("at most 512 MiB" in each for each in resident.rests_on)
-    history.add(past(normal_bytes=32.0 * MIB, bandwidth_bps=None))
+    history.add(
+        past(
+            normal_bytes=32.0 * MIB,
+            resident_bytes=512.0 * MIB,
+            bandwidth_bps=None,
+        )
+    )
     found = foresee(domain, history)
     assert found.memory.normal_bytes == 32 * MIB
     assert found.prediction.total_s < resident.prediction.total_s / 4
