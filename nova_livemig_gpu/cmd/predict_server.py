@@ -8,7 +8,7 @@ steers it.
 
 import argparse
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nova_livemig_gpu.cmd.failure import Failure, WrongInput
@@ -20,7 +20,7 @@ from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.history.transports import SWITCH_MS, Link, Route
 from nova_livemig_gpu.migration.overhead import overhead_ms
 from nova_livemig_gpu.migration.record import Records
-from nova_livemig_gpu.model import Mode, Prediction
+from nova_livemig_gpu.model import Goal, Mode, Prediction
 from nova_livemig_gpu.policies.limit import most_ms
 from nova_livemig_gpu.prediction import stun as stuns
 from nova_livemig_gpu.prediction.forecast import (
@@ -31,6 +31,7 @@ from nova_livemig_gpu.prediction.forecast import (
     forecast,
 )
 from nova_livemig_gpu.prediction.merge import Observed
+from nova_livemig_gpu.virt import likely
 
 if TYPE_CHECKING:
     from nova_livemig_gpu.virt import inquiry
@@ -69,16 +70,16 @@ def predict(
     points = known.past(seen.server)
     if arguments.measure:
         points = _measured(options, seen.server, points, memory, way.transport)
-    given = forecast(
-        Workload(
-            memory.pages,
-            outlook.curve_of(points, memory.pages),
-            arguments.disk_gb * 1e9,
-            known.stun(seen.vgpus),
-        ),
-        way.transport,
-        _wanted(arguments, options, route.overhead_ms),
+    load = Workload(
+        memory.pages,
+        outlook.curve_of(points, memory.pages),
+        arguments.disk_gb * 1e9,
+        known.stun(seen.vgpus),
     )
+    wanted = _wanted(arguments, options, route.overhead_ms)
+    if wanted.rule is Rule.QEMU and not seen.vfio:
+        wanted = _as_steered(options, wanted, load, way.transport)
+    given = forecast(load, way.transport, wanted)
     rests_on = (
         memory.rests_on,
         way.rests_on,
@@ -98,6 +99,20 @@ def _wanted(
         Mode(arguments.mode),
         Rule.PASSES if arguments.model == "passes" else Rule.QEMU,
     )
+
+
+def _as_steered(
+    options: Options, wanted: Wanted, load: Workload, transport: Transport
+) -> Wanted:
+    """The limit that the policy of this host would set."""
+    limit_ms = likely.set_limit_ms(
+        load,
+        transport,
+        wanted.limit_ms,
+        options.policy,
+        Goal(options.goal),
+    )
+    return replace(wanted, limit_ms=limit_ms)
 
 
 def _look(arguments: argparse.Namespace, options: Options) -> "inquiry.Look":

@@ -37,8 +37,10 @@ def predict(
 
     :raises InvalidInput: naming the field
     """
-
-    limit_ms = _limit_ms(load, transport, limit_ms, budget, around)
+    if not around.vfio:
+        limit_ms = set_limit_ms(
+            load, transport, limit_ms, budget.policy, budget.goal
+        )
 
     def as_(mode: Mode, soon: bool = False) -> Prediction:
         wanted = Wanted(limit_ms, mode, Rule.QEMU, early=soon)
@@ -64,16 +66,20 @@ def predict(
     return switched
 
 
-def _limit_ms(
+def set_limit_ms(
     load: Workload,
     transport: Transport,
     most_ms: float,
-    budget: Budget,
-    around: Surroundings,
+    policy: str,
+    goal: Goal,
 ) -> float:
-    """The limit that the policy will set, see ``policies.least_limit``."""
-    known = budget.policy == "adaptive" and budget.goal is Goal.FAST
-    if not known or load.curve is None or around.vfio:
+    """Return the limit that a policy will set for a server without a device,
+    see ``policies.least_limit``.
+
+    :param most_ms: the most that it may set
+    """
+    known = policy == "adaptive" and goal is Goal.FAST
+    if not known or load.curve is None:
         return most_ms
     rate_bps = transport.bandwidth_bps * transport.effect
     return least.limit_ms(load.memory, load.curve, rate_bps, most_ms)
