@@ -19,8 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from livelab.benching import calibrate, retold
-from livelab.benching.calibrate import Compared
-from livelab.benching.retold import Told
+from livelab.benching.compared import Compared
 from livelab.errors import LabError
 from livelab.predicting.results import Results
 
@@ -30,27 +29,17 @@ CUT_S = 155.0
 KEPT = Path(__file__).parents[2] / "bench" / "predicted" / "results.jsonl"
 
 
-def found(rows: Sequence[retold.Row]) -> list[Told]:
+def found(rows: Sequence[retold.Row]) -> list[Compared]:
     """Every run, or every cell, really and simulated; raises LabError."""
     if rows and "contestant" in rows[0]:
-        return [_as_told(each) for each in calibrate.compare(rows, CUT_S)]
+        return calibrate.compare(rows, CUT_S)
     told = retold.retell(rows)
     if not told:
         raise LabError("there is no run to compare with")
     return told
 
 
-def _as_told(each: Compared) -> Told:
-    return Told(
-        each.place,
-        each.real_s,
-        each.simulated_s,
-        each.real_ms,
-        each.simulated_ms,
-    )
-
-
-def table(told: Sequence[Told]) -> Table:
+def table(told: Sequence[Compared]) -> Table:
     """One line a run."""
     made = Table(box=None)
     made.add_column("migration")
@@ -72,7 +61,7 @@ def table(told: Sequence[Told]) -> Table:
     return made
 
 
-def summary(told: Sequence[Told]) -> str:
+def summary(told: Sequence[Compared]) -> str:
     """All in a sentence."""
     errors = [abs(each.error) for each in told if each.error is not None]
     agree = sum(each.agrees for each in told)

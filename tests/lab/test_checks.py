@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from livelab.checks import table
-from livelab.checks.trial import Note, Notes, Trial
+from livelab.checks.trial import Note, Notes, Trial, choose
 from livelab.errors import LabError
 
 # The trials need the lab's own packages: OpenStack's clients, libvirt.
@@ -65,11 +65,11 @@ def test_a_line_shows_brackets_as_they_are() -> None:
 
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(LabError, match="nosuch"):
-        command._choose(["nosuch"])
+        choose(["nosuch"], TRIALS)
 
 
 def test_no_name_means_all() -> None:
-    assert command._choose([]) == list(TRIALS)
+    assert choose([], TRIALS) == list(TRIALS)
 
 
 def test_the_driver_is_one_of_three() -> None:

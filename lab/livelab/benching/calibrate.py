@@ -7,11 +7,11 @@ that no cell is judged by constants that it had a part in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 
 from livelab.benching import contestants, figures, loads
 from livelab.benching.cells import Cell
+from livelab.benching.compared import Compared
 from livelab.benching.estimate import simulated
 from livelab.benching.figures import Row
 from livelab.errors import LabError
@@ -20,31 +20,6 @@ from nova_livemig_gpu.planning.fitting import Run, fit
 from nova_livemig_gpu.planning.host import Hosts
 
 SEEDS = 5
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A cell, really and simulated; medians of the completed.
-
-    :ivar agrees: both completed, or both did not
-    """
-
-    place: str
-    real_s: float | None
-    real_ms: float | None
-    simulated_s: float | None
-    simulated_ms: float | None
-
-    @property
-    def agrees(self) -> bool:
-        return (self.real_s is None) == (self.simulated_s is None)
-
-    @property
-    def error(self) -> float | None:
-        """Of the total, as a share of the real one."""
-        if self.real_s is None or self.simulated_s is None:
-            return None
-        return self.simulated_s / self.real_s - 1
 
 
 def compare(rows: Sequence[Row], cut_s: float) -> list[Compared]:
@@ -131,7 +106,7 @@ def _compared(
         ended = []
     real = figures.column(rows, row["budget_ms"] or 0)
     return Compared(
-        place=row["place"],
+        key=row["place"],
         real_s=real.total_s,
         real_ms=real.downtime_ms,
         simulated_s=median([x.total_s for x in ended]) if ended else None,

@@ -9,10 +9,10 @@ nothing of the measured dirty curve is used.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from livelab.benching.compared import Compared
 from livelab.predicting import journey
 from livelab.predicting.loads import LOADS
 from nova_livemig_gpu.model import JobState, Pass, Surroundings
@@ -29,29 +29,6 @@ OVERHEAD_MS = 100
 #: A guest that is not held back writes about that much.
 FREE_MIB_S = 500
 _MIB = 2**20
-
-
-@dataclass(frozen=True)
-class Told:
-    """One migration, really and simulated. None: it did not complete."""
-
-    key: str
-    real_s: float | None
-    simulated_s: float | None
-    real_ms: float | None
-    simulated_ms: float | None
-
-    @property
-    def agrees(self) -> bool:
-        """Both completed, or both did not."""
-        return (self.real_s is None) == (self.simulated_s is None)
-
-    @property
-    def error(self) -> float | None:
-        """Of the total, as a share of the real one."""
-        if self.real_s is None or self.simulated_s is None:
-            return None
-        return self.simulated_s / self.real_s - 1
 
 
 def writer(load: Mapping[str, Any]) -> writes.Writer:
@@ -77,7 +54,7 @@ def writer(load: Mapping[str, Any]) -> writes.Writer:
     )
 
 
-def retell(rows: Iterable[Row]) -> list[Told]:
+def retell(rows: Iterable[Row]) -> list[Compared]:
     """All migrations but those that calibrated the predictions."""
     asked = [row for row in rows if row["repeat"] >= 0]
     halves = (asked[0::2], asked[1::2])
@@ -138,12 +115,12 @@ def _again(row: Row, hosts: Hosts, seed: int) -> Seen:
     return simulate(type(policy), scenario).seen
 
 
-def _told(row: Row, hosts: Hosts) -> Told:
+def _told(row: Row, hosts: Hosts) -> Compared:
     seen = [_again(row, hosts, seed) for seed in range(SEEDS)]
     ended = [each for each in seen if each.state is JobState.COMPLETED]
     most = 2 * len(ended) > SEEDS
     did = row["did"]
-    return Told(
+    return Compared(
         key=row["key"],
         real_s=did["total_ms"] / 1e3 if did["completed"] else None,
         simulated_s=median(x.total_s for x in ended) if most else None,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from livelab.benching import figures
-from livelab.benching.calibrate import Compared
+from livelab.benching.compared import Compared
 from livelab.benching.figures import Column, Duel, Row
 
 Lines = list[list[str]]
@@ -129,7 +129,7 @@ def simulations(found: Sequence[Compared]) -> Lines:
     """Real and simulated, cell by cell."""
     return [
         [
-            each.place,
+            each.key,
             _number(each.real_s, 1) or "not completed",
             _number(each.simulated_s, 1) or "not completed",
             "" if each.error is None else f"{each.error * 100:+.0f}%",

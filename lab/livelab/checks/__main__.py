@@ -22,7 +22,7 @@ from livelab import paths
 from livelab.checks import table, world
 from livelab.checks.registry import TRIALS
 from livelab.checks.table import Found
-from livelab.checks.trial import Notes, Trial
+from livelab.checks.trial import Notes, Trial, choose
 from livelab.cloud import computes, mode
 from livelab.cloud.mode import Driver, Mode
 from livelab.cloud.site import Site
@@ -43,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
             console.print(f"{trial.name:22} {escape(trial.does)}")
         return 0
     try:
-        chosen = _choose(given.names)
+        chosen = choose(given.names, TRIALS)
         if not Site().controller.alive():
             raise LabError("the cloud is not up; start it with lab/up")
         found = _run_all(chosen, given.driver, console)
@@ -75,16 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, help="file for the results, JSON")
     return parser
-
-
-def _choose(names: Sequence[str]) -> list[Trial]:
-    known = {trial.name: trial for trial in TRIALS}
-    wrong = [name for name in names if name not in known]
-    if wrong:
-        raise LabError(
-            f"{', '.join(wrong)}: no such trial; there are {', '.join(known)}"
-        )
-    return [known[name] for name in names] or list(TRIALS)
 
 
 def _run_all(

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a trial is, and what it notes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from livelab.cloud.ini import Sections
+from livelab.errors import LabError
 
 if TYPE_CHECKING:
     from livelab.checks.world import World
@@ -57,3 +58,25 @@ class Trial:
     options: Sections = field(default_factory=dict)
     stock: bool = True
     prepare: Callable[["World"], None] | None = None
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_T = TypeVar("_T", bound=_Named)
+
+
+def choose(names: Sequence[str], trials: Sequence[_T]) -> list[_T]:
+    """Return trials by their names; no name: all of them.
+
+    :raises LabError: there is no such trial
+    """
+    known = {trial.name: trial for trial in trials}
+    wrong = [name for name in names if name not in known]
+    if wrong:
+        raise LabError(
+            f"{', '.join(wrong)}: no such trial; there are {', '.join(known)}"
+        )
+    return [known[name] for name in names] or list(trials)

@@ -19,7 +19,7 @@ from rich.markup import escape
 from livelab import paths
 from livelab.checks import table as shown
 from livelab.checks.table import Found
-from livelab.checks.trial import Notes
+from livelab.checks.trial import Notes, choose
 from livelab.checks.trial import Trial as Listed
 from livelab.cloud import computes, hypervisors, mode
 from livelab.cloud.client import Client
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         for trial in TRIALS:
             console.print(f"{trial.name:18} {escape(trial.does)}")
         return 0
-    chosen = _choose(arguments.names)
+    chosen = choose(arguments.names, TRIALS)
     client = Client()
     cloud = hypervisors.of(client.site)
     if not isinstance(cloud, hypervisors.VfioHypervisors):
@@ -75,16 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
         cloud.shape(None)
     console.print(shown.make(found))
     return 1 if any(each.bad for each in found) else 0
-
-
-def _choose(names: Sequence[str]) -> list[Trial]:
-    known = {trial.name: trial for trial in TRIALS}
-    wrong = [name for name in names if name not in known]
-    if wrong:
-        raise LabError(
-            f"{', '.join(wrong)}: no such trial; there are {', '.join(known)}"
-        )
-    return [known[name] for name in names] or list(TRIALS)
 
 
 def _configure(client: Client) -> None:
