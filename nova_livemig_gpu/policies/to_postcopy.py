@@ -42,6 +42,14 @@ _SAVING_SHARE = 0.1
 _SENDING_S = 1.0
 
 
+def saves(saving_s: float, whole_s: float) -> bool:
+    """Is a switch worth it where pre-copy would end as well?
+
+    :param whole_s: the whole migration with the switch
+    """
+    return saving_s > max(_SAVING_S, _SAVING_SHARE * whole_s)
+
+
 def after_pass(
     progress: Progress, view: Outlook, to_save: bool
 ) -> Decision | None:
@@ -66,7 +74,7 @@ def after_pass(
     assert ahead.total_s is not None
     saving_s = ahead.total_s - view.postcopy_s
     whole_s = progress.elapsed_s + view.postcopy_s
-    if saving_s <= max(_SAVING_S, _SAVING_SHARE * whole_s):
+    if not saves(saving_s, whole_s):
         return None
     return Decision(
         Action(ActionKind.START_POSTCOPY),

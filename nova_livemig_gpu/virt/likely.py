@@ -14,6 +14,7 @@ from nova_livemig_gpu.model import (
     Prediction,
     Surroundings,
 )
+from nova_livemig_gpu.policies.to_postcopy import saves
 from nova_livemig_gpu.prediction import early, least
 from nova_livemig_gpu.prediction.asked import (
     Rule,
@@ -22,8 +23,6 @@ from nova_livemig_gpu.prediction.asked import (
     Workload,
 )
 from nova_livemig_gpu.prediction.forecast import forecast
-
-_SAVING_S, _SAVING_SHARE = 0.5, 0.1
 
 
 def predict(
@@ -59,9 +58,7 @@ def predict(
         return switched
     assert plain.total_s is not None and switched.total_s is not None
     saving_s = plain.total_s - switched.total_s
-    if budget.goal is Goal.GENTLE or saving_s <= max(
-        _SAVING_S, _SAVING_SHARE * switched.total_s
-    ):
+    if budget.goal is Goal.GENTLE or not saves(saving_s, switched.total_s):
         return plain
     return switched
 
