@@ -61,7 +61,8 @@ def foresee(
         around=AROUND,
     )
     found = Forecaster(history, lambda server: ()).foresee(
-        builders.options(dirty_rate_seconds=8),
+        # each time, however much the last migration has shown
+        builders.options(dirty_rate_seconds=8, dirty_rate_fresh_seconds=0),
         SimpleNamespace(_domain=domain),
         connection,
         asked,
