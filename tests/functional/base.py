@@ -10,13 +10,14 @@ from nova import conf as nova_conf
 
 from nova_livemig_gpu import conf, notify
 from nova_livemig_gpu.virt.session import Session
+from tests.functional.patience import Patience
 
 CONF = nova_conf.CONF
 
 DRIVER = "livemig_gpu.LibvirtDriver"
 
 
-class OurDriverMixin:
+class OurDriverMixin(Patience):
     """Put before a subclass of ``nova.tests...libvirt.base.ServersTestBase``.
 
     :cvar steered: server and policy of every migration that our driver took
