@@ -71,7 +71,7 @@ class Lane:
 
     def capacity_bps(self) -> float | None:
         """What the link carries in all; None: unknown."""
-        return self._sharers.capacity_bps
+        return self._sharers.terms.capacity_bps
 
     def cancel(self) -> bool:
         """Give up waiting. Like a future that runs already: False, for
@@ -90,15 +90,19 @@ class Sharers:
         self._terms = Terms(None)
 
     @property
-    def capacity_bps(self) -> float | None:
-        """Bytes/s for all migrations together; None: unknown."""
-        return self._terms.capacity_bps
+    def terms(self) -> Terms:
+        """As they were told last."""
+        return self._terms
 
-    def names(self) -> tuple[str, ...]:
-        """Of those on the link, then of those that wait, in order."""
+    def running(self) -> tuple[str, ...]:
+        """Names of those on the link, in order of arrival."""
         with self._changing:
-            lanes = sorted(self._lanes, key=lambda lane: lane.waiting)
-            return tuple(lane.name for lane in lanes)
+            return tuple(lane.name for lane in self._running())
+
+    def waiting(self) -> tuple[str, ...]:
+        """Names of those that wait, in order of arrival."""
+        with self._changing:
+            return tuple(lane.name for lane in self._lanes if lane.waiting)
 
     @contextlib.contextmanager
     def lane(self, name: str) -> Iterator[Lane]:
@@ -143,8 +147,11 @@ class Sharers:
             if not lane.waiting:
                 return 0.0
         since_s = self._now()
-        on_wait(lane)
-        self._wait(lane, since_s + terms.wait_s)
+        try:
+            on_wait(lane)
+            self._wait(lane, since_s + terms.wait_s)
+        finally:
+            self._go(lane)
         return self._now() - since_s
 
     def _wait(self, lane: Lane, until_s: float) -> None:
@@ -154,6 +161,9 @@ class Sharers:
                 if left_s <= 0:
                     break
                 self._changing.wait(min(left_s, _LOOK_S))
+
+    def _go(self, lane: Lane) -> None:
+        with self._changing:
             lane.waiting = False
             self._changing.notify_all()
 

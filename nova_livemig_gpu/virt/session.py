@@ -11,7 +11,9 @@ from oslo_log import log as logging
 
 from nova_livemig_gpu.migration.hook_calls import HookCalls
 from nova_livemig_gpu.migration.loop import Clock, SteeringLoop, Watcher
+from nova_livemig_gpu.migration.pace import Pace
 from nova_livemig_gpu.migration.record import Record
+from nova_livemig_gpu.migration.sharers import Lane
 from nova_livemig_gpu.model import (
     JobState,
     Outcome,
@@ -20,7 +22,8 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.virt import errors
+from nova_livemig_gpu.policies.sharing import UNKNOWN
+from nova_livemig_gpu.virt import appetite, errors
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
@@ -46,6 +49,7 @@ class Session:
     :ivar plain: libvirt took the plan's parameters but for its extra ones
     :ivar on_failure: what is to be undone when the migration fails
     :ivar foreseen: what was known before the start
+    :ivar lane: its place on the link; None: its rate is not looked after
     """
 
     instance: Any
@@ -64,6 +68,7 @@ class Session:
     calls: HookCalls | None = None
     destination: str | None = None
     foreseen: Foreseen = field(default_factory=Foreseen)
+    lane: Lane | None = None
 
     def planned(self, guest: Any) -> Any:
         """Return the guest that starts its migration as planned."""
@@ -137,6 +142,7 @@ class Session:
         """
         if self.plan is None:
             return guest
+        job: NovaJob | None = None
         try:
             job = make_job(self)
             self.steered_end = SteeringLoop(
@@ -148,6 +154,7 @@ class Session:
                 self.poll_s,
                 self.instance.uuid,
                 self.watcher,
+                self._pace(),
             ).run()
         except Exception as exc:
             LOG.exception(
@@ -158,11 +165,31 @@ class Session:
                 instance=self.instance,
             )
             self.record.note(fell_back=f"{type(exc).__name__}: {exc}")
+            self._let_go(job)
             return FallenBackGuest(guest, self.plan, self.on_failure)
         self.aborted = self.aborted or job.aborted
         self.record.note(last_limit_ms=self.steered_end.limit_ms)
+        if self.failed:
+            job.leave_speed()
         state = self._final_state(self.steered_end)
         return ConcludedGuest(guest, state)
+
+    def _pace(self) -> Pace | None:
+        try:
+            return appetite.pace(self.policy, self.foreseen, self.lane)
+        except Exception:
+            LOG.exception(
+                "The bandwidth of this live migration is not looked after",
+                instance=self.instance,
+            )
+            return None
+
+    def _let_go(self, job: NovaJob | None) -> None:
+        """Leave nothing in force that Nova's monitor knows nothing of."""
+        if job is not None:
+            job.release_speed()
+        if self.lane is not None:
+            self.lane.changed(UNKNOWN)
 
     @property
     def failed(self) -> bool:

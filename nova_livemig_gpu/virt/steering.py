@@ -14,15 +14,18 @@ from nova_livemig_gpu.model import JobState, Outcome
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.virt import (
     aftermath,
+    appetite,
     choice,
     report,
     stephooks,
     trail,
 )
 from nova_livemig_gpu.virt.completed import CompletedStats
+from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.foresight import Foresight
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.opening import Opening
+from nova_livemig_gpu.virt.outbound import AbortedWaiting, Place
 from nova_livemig_gpu.virt.service import Service
 from nova_livemig_gpu.virt.session import Session
 
@@ -44,6 +47,7 @@ class Steering:
         self._opening = Opening(service.driver, options.policy)
         self._options = service.options
         self._driver = service.driver
+        self._links = service.links
         self._sessions: dict[str, Session] = {}
         self._hooks = stephooks.StepHooks(service, options.hooks)
         self._foresight = Foresight(service)
@@ -64,16 +68,25 @@ class Steering:
         return self._sessions.get(instance.uuid)
 
     def begin(
-        self, context: Any, instance: Any, dest: str, migrate_data: Any
+        self,
+        context: Any,
+        instance: Any,
+        dest: str,
+        migrate_data: Any,
+        place: Place,
     ) -> Session | None:
-        """Begin a session; None: leave the migration to Nova.
+        """Begin a session, when there is room on the link for it; None:
+        leave the migration to Nova.
 
         :raises MigrationRefused: it must not start; its user is told
+        :raises AbortedWaiting: it was aborted while it waited
         """
         if self.release is None:
             return None
         try:
-            session = self._begin(context, instance, dest, migrate_data)
+            session = self._begin(context, instance, dest, migrate_data, place)
+        except AbortedWaiting:
+            raise
         except MigrationRefused as exc:
             LOG.error("Refused: %s", exc, instance=instance)
             report.started(context, instance, CONF.host)
@@ -86,6 +99,7 @@ class Steering:
                 "This live migration cannot be steered and is left to Nova.",
                 instance=instance,
             )
+            place.enter_unknown()
             return None
         self._sessions[instance.uuid] = session
         report.started(context, instance, CONF.host)
@@ -93,25 +107,34 @@ class Steering:
         return session
 
     def _begin(
-        self, context: Any, instance: Any, dest: str, migrate_data: Any
+        self,
+        context: Any,
+        instance: Any,
+        dest: str,
+        migrate_data: Any,
+        place: Place,
     ) -> Session:
         options = self._options.read()
         records = Records(options.state_dir, options.max_records)
-        guest = self._driver._host.get_guest(instance)
-        policy = self._opening.policy(
-            options, records, context, instance, guest, dest, migrate_data
-        )
-        foreseen = self._foresight.look(
+
+        def ahead() -> tuple[Policy, Foreseen]:
+            return self._ahead(
+                options, records, context, instance, dest, migrate_data
+            )
+
+        policy, foreseen = ahead()
+        waited = place.enter(
             options,
-            policy,
-            context,
-            instance,
-            dest,
-            guest,
-            migrate_data,
-            self.running,
+            lambda terms: appetite.demand(
+                policy,
+                foreseen,
+                terms,
+                self._links.between(options, context, dest),
+            ),
         )
-        policy = type(policy)(policy.budget, foreseen.on(policy.around))
+        if waited:
+            # What was known of it is old, and fewer are on the link.
+            policy, foreseen = ahead()
         record = records.create(
             migrate_data.migration.uuid,
             trail.head(
@@ -151,7 +174,35 @@ class Steering:
             calls=calls,
             destination=dest,
             foreseen=foreseen,
+            lane=place.lane,
         )
+
+    def _ahead(
+        self,
+        options: Options,
+        records: Records,
+        context: Any,
+        instance: Any,
+        dest: str,
+        migrate_data: Any,
+    ) -> tuple[Policy, Foreseen]:
+        """Return the policy with all that is foreseen for it."""
+        guest = self._driver._host.get_guest(instance)
+        policy = self._opening.policy(
+            options, records, context, instance, guest, dest, migrate_data
+        )
+        foreseen = self._foresight.look(
+            options,
+            policy,
+            context,
+            instance,
+            dest,
+            guest,
+            migrate_data,
+            self.running,
+        )
+        around = foreseen.on(policy.around)
+        return type(policy)(policy.budget, around), foreseen
 
     def preflight(
         self, context: Any, instance: Any, migrate_data: Any
