@@ -14,7 +14,7 @@ seen is that of the throttled guest, and its need falls.
 Missing data: without a dirty curve or the memory the need is unknown.
 
 Example: 1 GiB, 20 MiB/s written over 128 MiB, 300 ms, 112 MiB/s at most: it
-ends from 21 MiB/s on, and needs 26.
+ends from 20.3 MiB/s on, and needs 25.4.
 """
 
 from dataclasses import dataclass

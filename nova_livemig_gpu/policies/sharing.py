@@ -24,9 +24,9 @@ is alone goes. Of whom nothing is known goes.
 Missing data: without C there is no share, and nobody waits.
 
 Example: 1 Gbit/s, no reserve: C is 117.5 MB/s. One needs 60 MB/s, another,
-which may use post-copy, nothing: 60 and 57.5 MB/s. A third that needs 40
-waits until one of them has gone; were it 30, it would go, and get its 30
-beside 60 and 27.5.
+which may use post-copy, nothing: 60 and 57.5 MB/s. A third that needs 60 too
+waits until the first has gone; were it 30, it would go, and get its 30 beside
+60 and 27.5.
 """
 
 from collections.abc import Sequence

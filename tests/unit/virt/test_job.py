@@ -9,7 +9,6 @@ from nova_livemig_gpu.migration.loop import JobRefused
 from nova_livemig_gpu.model import StartPlan
 from nova_livemig_gpu.virt.job import NovaJob
 
-
 #: What libvirt has for "no limit".
 LIBVIRTS = 8796093022207
 
