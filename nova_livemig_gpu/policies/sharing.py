@@ -19,7 +19,7 @@ gets what lets it end.
 A new one may go if somebody's need does not suffer: if all N, its own among
 them, are P at most. Else it waits, and the order of arrival holds among those
 that wait; who needs no more than L goes ahead of them if there is room. Who
-is alone goes. Of whom nothing is known goes.
+is alone goes, unless others wait. Of whom nothing is known goes.
 
 Missing data: without C there is no share, and nobody waits.
 
@@ -116,13 +116,15 @@ def may_go(
 
     :param waiting: others wait that came before
     """
-    if not running or new.need_bps is None:
+    if new.need_bps is None:
         return True
     every = (*running, new)
     known = [each for each in every if each.need_bps is not None]
     least = least_bps(capacity, len(every))
-    if waiting and (new.need_bps or 0.0) > least:
+    if waiting and new.need_bps > least:
         return False
+    if not running:
+        return True
     needs = sum(_wanted(each, least, capacity) for each in known)
     pool = _pool(capacity, len(known), len(every))
     return needs <= pool * (1 + _ROUNDING)
