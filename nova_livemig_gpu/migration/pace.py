@@ -120,10 +120,12 @@ class Pace:
 
     def _dynamic_bps(self, progress: Progress, most_bps: float) -> float:
         most = most_bps * _BITS / _MEGA
-        if not progress.passes:
-            mbps = dynamic_rate.first_mbps(most)
+        # What several passes in one dirtied in which time is not known.
+        whole = [each for each in progress.passes if not each.merged]
+        if whole:
+            mbps = dynamic_rate.next_mbps(whole[-1], most)
         else:
-            mbps = dynamic_rate.next_mbps(progress.passes[-1], most)
+            mbps = dynamic_rate.first_mbps(most)
         return mbps * _MEGA / _BITS
 
     def _decide(

@@ -187,7 +187,7 @@ def test_a_dynamic_migration_ends_and_leaves_the_link_free(road):
     assert end.sample.state is JobState.COMPLETED
     rates = told(job)
     assert rates[:4] == sorted(rates[:4]) and rates[0] == 5
-    assert 20 < max(rates) <= 27, "what is dirtied, and 50 Mbit/s"
+    assert 20 < max(rates) < 38, "about what is dirtied, and 50 Mbit/s"
     _, _, _, full = run(None, Elastic, rate=20, working_set=64)
     assert clock.t > 2 * full.t
 
