@@ -33,7 +33,7 @@ def demand(
     ]
     most = min(bounds, default=None)
     needed = need.need_bps(
-        _load(policy, foreseen), min(terms.capacity_bps, *bounds)
+        _load(policy, foreseen), min([terms.capacity_bps, *bounds])
     )
     return Demand(needed, most)
 
