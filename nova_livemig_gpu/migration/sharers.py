@@ -99,6 +99,11 @@ class Sharers:
         with self._changing:
             return tuple(lane.name for lane in self._running())
 
+    def demands(self) -> tuple[Demand, ...]:
+        """Of those on the link, in order of arrival."""
+        with self._changing:
+            return tuple(lane.demand for lane in self._running())
+
     def waiting(self) -> tuple[str, ...]:
         """Names of those that wait, in order of arrival."""
         with self._changing:
