@@ -42,7 +42,8 @@ that each can end, and let one wait that could not end beside the others but
 could end after them.
 
 Each gets at least the rate at which its memory is predicted to be copied
-faster than the server writes it, and a like part of what is left. A migration
+faster than the server writes it, and a like part of what is left; where equal
+parts are enough for all, nobody is limited. A migration
 that may use post-copy, or that would not end even alone, makes nobody wait
 and does not wait for its own sake. Where the speed of the link is not known,
 or nothing is known of what the server writes (``predict``), a migration is

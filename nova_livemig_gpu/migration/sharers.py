@@ -202,11 +202,12 @@ class Sharers:
             terms, running = self._terms, self._running()
             if terms.capacity_bps is None or lane not in running:
                 return None
-            if len(running) == 1 and not terms.reserved:
+            demands = [each.demand for each in running]
+            if not terms.reserved and sharing.even(
+                terms.capacity_bps, demands
+            ):
                 return None
-            shares = sharing.divide(
-                terms.capacity_bps, [each.demand for each in running]
-            )
+            shares = sharing.divide(terms.capacity_bps, demands)
         share = shares[running.index(lane)]
         if share is None and terms.reserved:
             return terms.capacity_bps / len(running)

@@ -16,6 +16,9 @@ The floor is N, as far as P goes: in order of arrival, after everyone has L.
 So the shares are never more than C together, and where the needs are, each
 gets what lets it end.
 
+Where C / n is enough for the need of each, TCP's even split is as good, and
+nothing need be limited for the migrations' sake (``even``).
+
 A new one may go if somebody's need does not suffer: if all N, its own among
 them, are P at most. Else it waits, and the order of arrival holds among those
 that wait; who needs no more than L goes ahead of them if there is room. Who
@@ -104,6 +107,12 @@ def divide(
     return tuple(
         None if each.need_bps is None else next(given) for each in demands
     )
+
+
+def even(capacity: float, demands: Sequence[Demand]) -> bool:
+    """Whether an even split gives everyone what it needs."""
+    fair = capacity / max(len(demands), 1)
+    return all(_wanted(each, 0.0, capacity) <= fair for each in demands)
 
 
 def may_go(

@@ -54,41 +54,47 @@ def test_alone_it_is_as_nova_has_it(road):
     assert rate(pace(road.lane()).look(Progress())) is None
 
 
+def test_where_an_even_split_is_enough_it_is_left_to_tcp(road):
+    mine = pace(road.lane(need=19 * MIB))
+    road.lane(need=19 * MIB)
+    assert rate(mine.look(Progress())) is None
+
+
 def test_a_share_comes_and_goes(road):
     mine = pace(road.lane())
     progress = at_pass_end([100])
-    other = road.lane()
+    other = road.lane(need=25 * MIB)
     progress, decision = mine.look(progress)
-    assert decision.action.value == 20 and decision.code == "share"
-    progress = replace(progress, bandwidth_mib_s=20)
+    assert decision.action.value == 15 and decision.code == "share"
+    progress = replace(progress, bandwidth_mib_s=15)
     assert rate(mine.look(progress)) is None
-    other.changed(Demand(0.0, 1 * MIB))
-    assert rate(mine.look(progress)) == 39
+    other.changed(Demand(22 * MIB))
+    assert rate(mine.look(progress)) == 18
     road.sharers._leave(other)
     assert rate(mine.look(progress)) == 0, "as it was at the start"
 
 
 def test_a_little_more_is_not_worth_a_word(road):
-    mine = pace(road.lane())
-    road.lane()
+    road.lane(need=19.5 * MIB)
+    mine = pace(road.lane(need=20.5 * MIB))
     assert rate(mine.look(replace(Progress(), bandwidth_mib_s=20))) is None
     assert rate(mine.look(replace(Progress(), bandwidth_mib_s=21))) == 20
 
 
 def test_the_servers_own_limit_holds(road):
-    mine = pace(road.lane(), bandwidth_mbps=84)
-    assert rate(mine.look(Progress())) is None, "libvirt knows it already"
-    road.lane()
-    assert rate(mine.look(Progress())) is None
-    road.lane(), road.lane()
-    assert rate(mine.look(Progress())) == 10
+    own = pace(road.lane(most=10.5e6), bandwidth_mbps=84)
+    assert rate(own.look(Progress())) is None, "libvirt knows it already"
+    other = road.lane(need=25 * MIB)
+    assert rate(own.look(Progress())) is None
+    other.changed(Demand(32 * MIB))
+    assert rate(own.look(Progress())) == 8
 
 
 def test_a_share_is_never_no_limit(road):
     """0 would be that to libvirt."""
     small = Road(road._stack, capacity=1000)
     mine = pace(small.lane())
-    small.lane()
+    small.lane(need=900)
     assert rate(mine.look(Progress())) == 1
 
 
@@ -102,7 +108,7 @@ def test_after_the_switch_to_postcopy_nothing_is_said_or_needed(road):
 
 def test_a_paused_server_is_not_held_up(road):
     mine = pace(road.lane())
-    road.lane()
+    road.lane(need=25 * MIB)
     paused = replace(Progress(), forced=True, bandwidth_mib_s=20)
     assert rate(mine.look(paused)) == 0
 
@@ -128,8 +134,9 @@ def test_dynamic_rate(road):
     assert progress.ahead_bps == C
     assert progress.coming_bps() == 50 * MIB, "it was faster"
     assert rate(mine.look(at_pass_end([400], t_s=4))) == 40, "the link"
-    road.lane()
-    assert rate(mine.look(at_pass_end([400], t_s=4))) == 20, "its share"
+    road.lane(need=10 * MIB)
+    road.lane(need=20 * MIB)
+    assert rate(mine.look(at_pass_end([400], t_s=4))) == 10, "its share"
 
 
 def sampled():
@@ -171,9 +178,9 @@ def told(job):
 
 def test_the_loop_sets_the_share(road):
     lane = road.lane()
-    road.lane()
+    road.lane(need=25 * MIB)
     job, end, record, _ = run(pace(lane), Elastic, rate=5)
-    assert told(job)[0] == 20
+    assert told(job)[0] == 15
     assert end.sample.state is JobState.COMPLETED
     assert record.decisions[1]["code"] == "share"
 
@@ -203,9 +210,9 @@ class Broken(Pace):
 
 def test_a_fault_of_ours_lets_the_migration_go_on_as_it_was(road, caplog):
     lane = road.lane()
-    road.lane()
+    road.lane(need=25 * MIB)
     job, end, _, _ = run(Broken(lane, budget(), LOAD), Elastic, rate=5)
-    assert told(job) == [20, 0]
+    assert told(job) == [15, 0]
     assert end.sample.state is JobState.COMPLETED
     assert "not looked after" in caplog.text
 
@@ -214,11 +221,11 @@ def test_what_libvirt_refuses_is_asked_three_times_and_harms_nothing(
     road, caplog
 ):
     lane = road.lane()
-    road.lane()
+    road.lane(need=25 * MIB)
     job, end, record, _ = run(
         pace(lane), Elastic, rate=20, nonzero=2000, refuse=("bandwidth",)
     )
-    assert told(job) == [20] * 3
+    assert told(job) == [15] * 3
     assert end.sample.state is JobState.COMPLETED
     assert [each["code"] for each in record.decisions].count("share") == 3
     assert job.calls[0][0] == "limit", "the policy was not held up"

@@ -9,6 +9,7 @@ from nova_livemig_gpu.policies.sharing import (
     Demand,
     capacity_bps,
     divide,
+    even,
     least_bps,
     may_go,
 )
@@ -145,6 +146,24 @@ def test_order_of_arrival_among_those_that_wait():
     assert not may_go(C, [Demand(60 * MB)], True, small)
     assert not may_go(C, [], True, small), "the first is about to go"
     assert may_go(C, [Demand(60 * MB)], True, Demand(0.0))
+
+
+def test_an_even_split_is_enough_or_not():
+    assert even(C, [])
+    assert even(C, [Demand(C)])
+    assert even(C, [Demand(58 * MB), UNKNOWN])
+    assert not even(C, [Demand(60 * MB), UNKNOWN])
+    assert even(C, [Demand(60 * MB, 50 * MB), UNKNOWN]), "it may not send it"
+
+
+@given(capacity=CAPACITIES, demands=st.lists(DEMANDS, max_size=6))
+def test_who_has_what_it_needs_evenly_has_it_by_shares(capacity, demands):
+    if not even(capacity, demands):
+        return
+    for share, demand in zip(divide(capacity, demands), demands, strict=True):
+        if share is not None:
+            most = demand.most_bps or capacity
+            assert share >= min(demand.need_bps, most) * (1 - 1e-6)
 
 
 def test_least():

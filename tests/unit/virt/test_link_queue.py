@@ -183,6 +183,8 @@ def test_one_that_is_left_to_nova_is_on_the_link_too():
         assert first.lane.share_bps() is None
         place.enter_unknown()
         assert place.lane.demand is UNKNOWN
+        assert first.lane.share_bps() is None
+        first.lane.changed(LARGE)
         assert first.lane.share_bps() == pytest.approx(117.5e6 / 2)
     assert first.lane.share_bps() is None
     first.end()
