@@ -17,6 +17,10 @@ from nova_livemig_gpu.virt.stats import job_type, to_sample
 
 LOG = logging.getLogger(__name__)
 
+#: libvirt's most, which is what a domain has where nobody has set any
+#: (``QEMU_DOMAIN_MIG_BANDWIDTH_MAX`` in src/qemu/qemu_domain.h).
+NO_LIMIT_MIB_S = (2**63 - 1) // 2**20
+
 _POSTCOPY = "running (post-copy)"
 _INFO_EVERY_S = 30.0
 #: How long an ended job waits for its operation thread, which knows why.

@@ -36,7 +36,7 @@ from nova_livemig_gpu.policies.sharing import capacity_bps
 from nova_livemig_gpu.prediction import curve
 from nova_livemig_gpu.virt import appetite
 from nova_livemig_gpu.virt.foreseen import Foreseen
-from nova_livemig_gpu.virt.job import NovaJob
+from nova_livemig_gpu.virt.job import NO_LIMIT_MIB_S, NovaJob
 from nova_livemig_gpu.virt.proxies import PlannedGuest
 from tests import builders
 
@@ -46,8 +46,6 @@ MEMORY_MIB = 256
 MIB = 2**20
 SET_MIB = 40
 PAGE = 4096
-#: libvirt's "no limit", MiB/s.
-UNLIMITED = (2**63 - 1) // MIB
 SHARED = Terms(capacity_bps(LINK_MBPS, 0), wait_s=300)
 
 
@@ -239,4 +237,4 @@ def test_a_share_is_kept_and_leaves_nothing_behind(
     assert first.ended is JobState.COMPLETED
     assert second.ended is JobState.CANCELLED
     assert second.rates and 1 <= second.rates[0] <= 6
-    assert second.speed_mib_s == UNLIMITED
+    assert second.speed_mib_s == NO_LIMIT_MIB_S
