@@ -73,6 +73,10 @@ class Lane:
         """What the link carries in all; None: unknown."""
         return self._sharers.terms.capacity_bps
 
+    def leave(self) -> None:
+        """Leave the link; it is left with the block in any case."""
+        self._sharers._leave(self)
+
     def cancel(self) -> bool:
         """Give up waiting. Like a future that runs already: False, for
         whoever waits cleans up itself."""

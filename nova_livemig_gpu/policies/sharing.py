@@ -3,7 +3,7 @@
 Names: C what the link carries of them, bytes/s: 94% of its speed (what is
 left of it for TCP's payload), less the tenants' reserve; n how many are on
 it; N the need of each, the least rate at which its pre-copy ends
-(``policies.need``), with at least L = min(50 Mbit/s, C / n) for everyone; M
+(``policies.need``), with at least L = min(50 Mbit/s, C / 2n) for everyone; M
 the most that it may send at all.
 
 Of those of which nothing is known TCP is taken to give each C / n, and the
@@ -81,7 +81,7 @@ def least_bps(capacity: float, count: int = 1) -> float:
 
     :param count: n
     """
-    return min(LEAST_MBPS * _MEGA / _BITS, capacity / max(count, 1))
+    return min(LEAST_MBPS * _MEGA / _BITS, capacity / (2 * max(count, 1)))
 
 
 def divide(

@@ -167,6 +167,9 @@ class Session:
             self.record.note(fell_back=f"{type(exc).__name__}: {exc}")
             self._let_go(job)
             return FallenBackGuest(guest, self.plan, self.on_failure)
+        if self.lane is not None:
+            # Nova still has to tidy up; the link is free.
+            self.lane.leave()
         self.aborted = self.aborted or job.aborted
         self.record.note(last_limit_ms=self.steered_end.limit_ms)
         if self.failed:

@@ -52,7 +52,7 @@ class LinkQueueTests(SteeringTestBase):
         job.complete()
         self.wait_until(lambda: self.host_of(first) == "dest")
         self.wait_until(lambda: self.host_of(second) == "dest")
-        self.assertEqual("completed", self.status_of(second))
+        self.wait_until(lambda: self.status_of(second) == "completed")
 
     def test_one_that_waits_is_aborted(self) -> None:
         job, first, second = self.two()

@@ -168,4 +168,4 @@ def test_who_has_what_it_needs_evenly_has_it_by_shares(capacity, demands):
 
 def test_least():
     assert least_bps(1e9) == 50e6 / 8
-    assert least_bps(4 * MB, 4) == MB
+    assert least_bps(8 * MB, 4) == MB

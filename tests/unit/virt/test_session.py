@@ -159,6 +159,7 @@ def test_no_rate_of_ours_is_left_behind(state, left):
         own.steer(lambda _: job, object(), FakeClock())
         fell_back = isinstance(state, Exception)
         assert (lane.demand is UNKNOWN) == fell_back
+        assert sharers.running() == (("u",) if fell_back else ())
     assert job.speed == left
 
 
