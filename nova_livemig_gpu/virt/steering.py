@@ -20,11 +20,10 @@ from nova_livemig_gpu.virt import (
     stephooks,
     trail,
 )
+from nova_livemig_gpu.virt.ahead import Ahead
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.foreseen import Foreseen
-from nova_livemig_gpu.virt.foresight import Foresight
 from nova_livemig_gpu.virt.job import NovaJob
-from nova_livemig_gpu.virt.opening import Opening
 from nova_livemig_gpu.virt.outbound import AbortedWaiting, Place
 from nova_livemig_gpu.virt.service import Service
 from nova_livemig_gpu.virt.session import Session
@@ -44,19 +43,18 @@ class Steering:
         """:raises InvalidOption: an option is wrong; the service must stop"""
         options = service.options.read()
         choice.check(options.policy)
-        self._opening = Opening(service.driver, options.policy)
+        self._ahead = Ahead(service, options.policy)
         self._options = service.options
         self._driver = service.driver
         self._links = service.links
         self._sessions: dict[str, Session] = {}
         self._hooks = stephooks.StepHooks(service, options.hooks)
-        self._foresight = Foresight(service)
         self.release = service.release
 
     @property
     def stun_of(self) -> StunOf:
         """Predicts the stun of a server of this host."""
-        return self._foresight.stun_of
+        return self._ahead.foresight.stun_of
 
     @property
     def running(self) -> int:
@@ -118,8 +116,14 @@ class Steering:
         records = Records(options.state_dir, options.max_records)
 
         def ahead() -> tuple[Policy, Foreseen]:
-            return self._ahead(
-                options, records, context, instance, dest, migrate_data
+            return self._ahead.look(
+                options,
+                records,
+                context,
+                instance,
+                dest,
+                migrate_data,
+                self.running,
             )
 
         policy, foreseen = ahead()
@@ -145,7 +149,7 @@ class Steering:
         calls = self._calls(
             options, context, instance, dest, migrate_data, policy
         )
-        self._opening.judge(policy, calls, record, instance)
+        self._ahead.judge(policy, calls, record, instance)
         plan = policy.plan() if policy.steers else None
         if plan is not None:
             LOG.info(
@@ -177,33 +181,6 @@ class Steering:
             lane=place.lane,
         )
 
-    def _ahead(
-        self,
-        options: Options,
-        records: Records,
-        context: Any,
-        instance: Any,
-        dest: str,
-        migrate_data: Any,
-    ) -> tuple[Policy, Foreseen]:
-        """Return the policy with all that is foreseen for it."""
-        guest = self._driver._host.get_guest(instance)
-        policy = self._opening.policy(
-            options, records, context, instance, guest, dest, migrate_data
-        )
-        foreseen = self._foresight.look(
-            options,
-            policy,
-            context,
-            instance,
-            dest,
-            guest,
-            migrate_data,
-            self.running,
-        )
-        around = foreseen.on(policy.around)
-        return type(policy)(policy.budget, around), foreseen
-
     def preflight(
         self, context: Any, instance: Any, migrate_data: Any
     ) -> None:
@@ -213,20 +190,10 @@ class Steering:
 
         :raises MigrationRefused: it may not
         """
-        options = self._options.read()
-        guest = self._driver._host.get_guest(instance)
-        policy = self._opening.policy(
-            options,
-            Records(options.state_dir, options.max_records),
-            context,
-            instance,
-            guest,
-            None,
-            migrate_data,
+        policy = self._ahead.glance(
+            self._options.read(), context, instance, migrate_data
         )
-        around = self._foresight.glance(options, policy, instance, guest)
-        policy = type(policy)(policy.budget, around)
-        self._opening.judge(policy, None, None, instance)
+        self._ahead.judge(policy, None, None, instance)
 
     def _calls(
         self,
@@ -303,7 +270,7 @@ class Steering:
             if session.calls is not None:
                 stephooks.ended(session.calls, outcome)
                 session.record.note(hooks=session.calls.collect())
-            self._foresight.learn(session, outcome)
+            self._ahead.foresight.learn(session, outcome)
             session.record.note(ended_at=trail.now())
             session.record.ended(outcome)
         except Exception:
