@@ -46,6 +46,7 @@ class Lane:
         self.demand = UNKNOWN
         self.waiting = False
         self.cancelled = False
+        self.waited_s = 0.0
         self._sharers = sharers
 
     def enter(
@@ -59,7 +60,17 @@ class Lane:
         :param on_wait: called once, without any lock held, before it waits
         :returns: seconds waited; ``cancelled`` if it was given up meanwhile
         """
-        return self._sharers._enter(self, demand, terms, on_wait)
+        self.waited_s = self._sharers._enter(self, demand, terms, on_wait)
+        return self.waited_s
+
+    def facts(self) -> dict[str, float | None]:
+        """For the record."""
+        return {
+            "waited_s": round(self.waited_s, 1),
+            "need_bps": self.demand.need_bps,
+            "most_bps": self.demand.most_bps,
+            "capacity_bps": self.capacity_bps(),
+        }
 
     def changed(self, demand: Demand) -> None:
         """Say what it needs now."""

@@ -145,7 +145,9 @@ class Steering:
                 context, instance, dest, migrate_data.migration, policy.around
             ),
         )
-        record.note(running=self.running, **foreseen.facts())
+        record.note(
+            running=self.running, link=place.lane.facts(), **foreseen.facts()
+        )
         calls = self._calls(
             options, context, instance, dest, migrate_data, policy
         )

@@ -114,6 +114,12 @@ def test_nobody_waits_for_ever():
     second = Server(sharers, "b", terms=Terms(C, wait_s=0.2))
     assert begun(second)
     assert 0.2 <= second.waited_s < PATIENCE_S
+    assert second.lane.facts() == {
+        "waited_s": round(second.waited_s, 1),
+        "need_bps": 60 * MB,
+        "most_bps": None,
+        "capacity_bps": C,
+    }
     assert sharers.waiting() == ()
     for each in (first, second):
         each.end()
