@@ -25,6 +25,7 @@ from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.migration.sharers import Lane, Sharers, Terms
 from nova_livemig_gpu.model import (
+    BandwidthLaw,
     CurvePoint,
     DirtyCurve,
     GuestMemory,
@@ -54,16 +55,19 @@ class Leaver:
     """A guest that leaves the host, by our loop, in a thread of its own.
 
     :ivar mib_s: that it writes
+    :ivar sent_mib_s: mean of each pass
     """
 
     name: str
     mib_s: int
     timeout_s: float
+    law: BandwidthLaw = BandwidthLaw.FULL
     ended: JobState | None = None
     waited_s: float = 0.0
     total_s: float = 0.0
     codes: list[str] = field(default_factory=list)
     rates: list[int] = field(default_factory=list)
+    sent_mib_s: list[float] = field(default_factory=list)
     error: Exception | None = None
     speed_mib_s: int | None = None
 
@@ -107,7 +111,9 @@ class Leaver:
         self, source: Libvirtd, target: Libvirtd, lane: Lane, terms: Terms
     ) -> None:
         around = self.foreseen.on(Surroundings(overhead_ms=100))
-        budget = builders.budget(timeout_s=self.timeout_s)
+        budget = builders.budget(
+            timeout_s=self.timeout_s, bandwidth_law=self.law
+        )
         policy = AdaptivePolicy(budget, around)
         demand = appetite.demand(policy, self.foreseen, terms, None)
         self.waited_s = lane.enter(demand, terms, lambda each: None)
@@ -138,6 +144,11 @@ class Leaver:
             each["value"]
             for each in record.decisions
             if each["action"] == "set_bandwidth"
+        ]
+        self.sent_mib_s = [
+            each.sent_bytes / each.duration_s / MIB
+            for each in end.passes
+            if each.duration_s > 1
         ]
         connection.close()
 
@@ -238,3 +249,18 @@ def test_a_share_is_kept_and_leaves_nothing_behind(
     assert second.ended is JobState.CANCELLED
     assert second.rates and 1 <= second.rates[0] <= 6
     assert second.speed_mib_s == NO_LIMIT_MIB_S
+
+
+@pytest.mark.lab
+def test_a_reserve_and_a_rate_that_follows_the_guest(
+    network: Network, link: tuple[Libvirtd, Libvirtd]
+) -> None:
+    """30% are tenants': 7 MiB/s are left. 50 Mbit/s at first, and no more
+    than 50 Mbit/s above what the guest writes later."""
+    terms = Terms(capacity_bps(LINK_MBPS, 30), reserved=True, wait_s=300)
+    only = Leaver("share-e", 1, 180, BandwidthLaw.DYNAMIC)
+    together(network, link, terms, only)
+    assert only.ended is JobState.COMPLETED
+    assert only.rates[0] == 5
+    assert 5 <= max(only.rates) <= 7
+    assert only.sent_mib_s and max(only.sent_mib_s) < 7.5
