@@ -21,6 +21,7 @@ SETTING_NAMES = (
     "goal",
     "over_budget",
     "postcopy_start",
+    "bandwidth_law",
 )
 
 
@@ -56,6 +57,13 @@ class PostcopyStart(Enum):
     AS_PREDICTED = "as_predicted"
 
 
+class BandwidthLaw(Enum):
+    """How fast memory is sent, see the option ``bandwidth_law``."""
+
+    FULL = "full"
+    DYNAMIC = "dynamic"
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one server's migration may cost; the resolved settings.
@@ -68,6 +76,7 @@ class Budget:
     :ivar over_budget: whether the server may go although its device needs
         longer than ``max_downtime_ms``
     :ivar postcopy_start: when the switch to post-copy may come
+    :ivar bandwidth_law: how fast memory is sent before the switchover
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -82,6 +91,7 @@ class Budget:
     goal: Goal
     over_budget: OverBudget = OverBudget.REFUSE
     postcopy_start: PostcopyStart = PostcopyStart.AFTER_FIRST_PASS
+    bandwidth_law: BandwidthLaw = BandwidthLaw.FULL
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -254,7 +264,7 @@ class ActionKind(Enum):
 @dataclass(frozen=True)
 class Action:
     """An action and its value, if it takes one (``SET_DOWNTIME``: ms,
-    ``SET_BANDWIDTH``: MiB/s, libvirt's unit)."""
+    ``SET_BANDWIDTH``: MiB/s, libvirt's unit; 0: as it was at the start)."""
 
     kind: ActionKind
     value: int | None = None

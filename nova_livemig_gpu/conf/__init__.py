@@ -16,6 +16,7 @@ from nova_livemig_gpu.conf import (
     forecast,
     history,
     hooks,
+    link,
     loop,
     paths,
     scheduler,
@@ -36,6 +37,7 @@ _MODULES = (
     scheduler,
     exact,
     facts,
+    link,
 )
 
 __all__ = ["GROUP", "Options", "list_opts", "load", "register_opts"]

@@ -27,6 +27,7 @@ class Options:
     goal: str
     over_budget: str
     postcopy_start: str
+    bandwidth_law: str
     image_properties: tuple[str, ...]
     poll_interval_ms: int
     switchover_overhead_ms: int
@@ -50,6 +51,9 @@ class Options:
     exact_check_timeout_s: int
     gpu_call_timeout_s: float
     link_mbps: int | None
+    share_link: bool
+    link_reserve_percent: int
+    link_wait_s: int
 
 
 def load(conf: cfg.ConfigOpts) -> Options:

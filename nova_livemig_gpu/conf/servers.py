@@ -253,7 +253,8 @@ Possible values:
 
 * a list of ``policy``, ``max_downtime_ms``, ``timeout_s``, ``on_timeout``,
   ``postcopy``, ``auto_converge``, ``bandwidth_mbps``, ``goal``,
-  ``over_budget``, ``postcopy_start``; empty: image properties are ignored
+  ``over_budget``, ``postcopy_start``, ``bandwidth_law``; empty: image
+  properties are ignored
 """,
     ),
 ]

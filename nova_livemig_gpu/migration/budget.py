@@ -15,6 +15,7 @@ from nova_livemig_gpu.conf.options import Options
 from nova_livemig_gpu.exception import InvalidSetting
 from nova_livemig_gpu.model import (
     SETTING_NAMES,
+    BandwidthLaw,
     Budget,
     Goal,
     OnTimeout,
@@ -87,6 +88,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "goal": choice(*(member.value for member in Goal)),
     "over_budget": choice(*(member.value for member in OverBudget)),
     "postcopy_start": choice(*(member.value for member in PostcopyStart)),
+    "bandwidth_law": choice(*(member.value for member in BandwidthLaw)),
 }
 
 
@@ -187,5 +189,6 @@ def _budget(values: Mapping[str, Any], sources: dict[str, str]) -> Budget:
         goal=Goal(values["goal"]),
         over_budget=OverBudget(values["over_budget"]),
         postcopy_start=PostcopyStart(values["postcopy_start"]),
+        bandwidth_law=BandwidthLaw(values["bandwidth_law"]),
         sources=sources,
     )

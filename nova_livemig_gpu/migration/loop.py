@@ -11,24 +11,25 @@ The loop ends when the job has. Whatever goes wrong in here is raised: the
 driver hands the migration to Nova's own monitor then.
 """
 
-import abc
-import time
 from dataclasses import replace
 
 from oslo_log import log as logging
 
-from nova_livemig_gpu.exception import LiveMigrationError
+from nova_livemig_gpu.migration.job import Clock, Job, JobRefused, Watcher
+from nova_livemig_gpu.migration.pace import Pace
+from nova_livemig_gpu.migration.paced import Paced
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     Action,
     ActionKind,
     Decision,
     JobState,
-    Sample,
     StartPlan,
 )
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
+
+__all__ = ["Clock", "Job", "JobRefused", "SteeringLoop", "Watcher"]
 
 LOG = logging.getLogger(__name__)
 
@@ -40,75 +41,6 @@ _HOLD_S = 5.0
 #: More, and Nova's own monitor is asked to do better.
 _MOST_REFUSALS = 20
 _ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
-
-
-class JobRefused(LiveMigrationError):
-    """libvirt or QEMU did not do what it was asked for."""
-
-    code = "livemig_gpu.job.refused"
-    msg_fmt = "%(what)s was refused: %(reason)s"
-
-
-class Clock:
-    """Monotonic time. Tests give a fake one."""
-
-    def now(self) -> float:
-        """Seconds from some fixed moment."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; cooperative where Nova runs with eventlet."""
-        time.sleep(seconds)
-
-
-class Job(abc.ABC):
-    """A running migration, as the loop needs it."""
-
-    @abc.abstractmethod
-    def sample(self, t_s: float) -> Sample:
-        """Look at the job. ``state`` is final when the job has ended."""
-
-    @abc.abstractmethod
-    def set_max_downtime(self, limit_ms: int) -> None:
-        """:raises JobRefused:"""
-
-    @abc.abstractmethod
-    def set_bandwidth(self, mib_s: int) -> None:
-        """Limit what is sent before a switch to post-copy.
-
-        :param mib_s: MiB/s
-        :raises JobRefused:
-        """
-
-    @abc.abstractmethod
-    def start_postcopy(self) -> None:
-        """:raises JobRefused:"""
-
-    @abc.abstractmethod
-    def force_complete(self) -> None:
-        """Queue what the API's force-complete does."""
-
-    @abc.abstractmethod
-    def abort(self) -> None:
-        """:raises JobRefused:"""
-
-    @abc.abstractmethod
-    def attend(self, progress: Progress) -> Progress:
-        """Do what the operator asked for meanwhile and save Nova's
-        progress; called with every sample of a running job."""
-
-
-class Watcher:
-    """Is told what the loop sees. Must not raise nor take long."""
-
-    def pass_ended(self, progress: Progress) -> None:
-        """One or several passes have finished since the last look."""
-
-    def switchover_ahead(self, decision: Decision) -> None:
-        """QEMU will be let to stop the guest: called before it is."""
-
-    def switched_over(self) -> None:
-        """The guest runs at the destination."""
 
 
 #: Limits with which QEMU is not meant to stop the guest yet.
@@ -128,8 +60,12 @@ class SteeringLoop:
         poll_s: float,
         server: str,
         watcher: Watcher | None = None,
+        pace: Pace | None = None,
     ) -> None:
-        """:param server: UUID, for the log"""
+        """:param server: UUID, for the log
+
+        :param pace: None: the rate is what it is
+        """
         self._watcher = watcher or Watcher()
         self._server = server
         self._job = job
@@ -138,6 +74,7 @@ class SteeringLoop:
         self._record = record
         self._clock = clock
         self._poll_s = poll_s
+        self._paced = Paced(job, pace, record, server)
 
     def run(self) -> Progress:
         """Steer until the job has ended.
@@ -170,7 +107,7 @@ class SteeringLoop:
         held = progress.elapsed_s < progress.hold_until_s
         if progress.limit_ms is None and not held:
             progress = self._first_limit(progress)
-        progress = self._job.attend(progress)
+        progress = self._paced.look(self._job.attend(progress))
         if held:
             return progress
         decision = self._policy.decide(progress)

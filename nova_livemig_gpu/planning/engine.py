@@ -43,6 +43,7 @@ from nova_livemig_gpu.planning.outgoing import Outgoing
 from nova_livemig_gpu.planning.throttle import Throttle
 
 _GIB = 2**30
+_MIB = 2**20
 #: QEMU's ``downtime-limit`` where nobody sets one.
 _QEMU_LIMIT_MS = 300
 _ROUNDING = PAGE_BYTES
@@ -112,6 +113,26 @@ class Engine:
         self._cap_mib_s = mib_s
         if self.phase is Phase.PRECOPY:
             self._set_rate()
+
+    def set_link(self, link_bps: float) -> None:
+        """What the link carries from now on: others may come or go.
+
+        A pause or post-copy that has begun goes on as it began.
+        """
+        hosts = self._hosts
+        if abs(link_bps - hosts.link_bps) <= _SAME * link_bps:
+            return
+        mbps = link_bps * hosts.link_mbps / hosts.link_bps
+        self._hosts = replace(hosts, link_mbps=mbps)
+        if self.phase is Phase.PRECOPY:
+            self._set_rate()
+
+    @property
+    def cap_bps(self) -> float | None:
+        """Most that it sends now, bytes/s; None: no limit but the link."""
+        if self.phase is not Phase.PRECOPY or not self._cap_mib_s:
+            return None
+        return self._cap_mib_s * _MIB
 
     def start_postcopy(self) -> None:
         """Switch; memory must be flowing."""

@@ -96,6 +96,11 @@ class SimulatedQemu(Job):
             throttle_percent=now.throttle.percent or None,
         )
 
+    @property
+    def engine(self) -> Engine:
+        """What happens inside."""
+        return self._engine
+
     def set_max_downtime(self, limit_ms: int) -> None:
         self._running("downtime limit").set_limit(limit_ms)
 

@@ -34,9 +34,11 @@ class Policy(abc.ABC):
     """A control law for one migration.
 
     :cvar steers: False leaves the migration to Nova's own monitor
+    :cvar paces: it sets the sending rate itself, and is given none
     """
 
     steers = True
+    paces = False
 
     def __init__(self, budget: Budget, around: Surroundings) -> None:
         self.budget = budget

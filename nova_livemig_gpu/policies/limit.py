@@ -1,6 +1,7 @@
 """The most that the downtime limit may be, see ``policies.adaptive``."""
 
 from nova_livemig_gpu.model import Budget, Surroundings
+from nova_livemig_gpu.policies.base import Policy
 
 _LEAST_MS = 10
 
@@ -20,3 +21,12 @@ def most_ms(max_downtime_ms: float, overhead_ms: float) -> int:
     """
     free = max(max_downtime_ms - overhead_ms, max_downtime_ms / 2, _LEAST_MS)
     return int(min(free, max_downtime_ms))
+
+
+def goes_up_to_ms(policy: Policy) -> float:
+    """Return the limit that a policy goes up to, in ms."""
+    own: float | None = getattr(policy, "limit_max_ms", None)
+    stairs = policy.around.staircase
+    if own is not None or stairs is None:
+        return float(own or policy.budget.max_downtime_ms)
+    return float(stairs.downtime_ms)

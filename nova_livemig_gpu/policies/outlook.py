@@ -48,7 +48,7 @@ def look(
 
     :param before: the dirty curve known before the start
     """
-    rate = progress.bandwidth_bps()
+    rate = progress.coming_bps()
     sample = progress.sample
     if rate is None or sample is None or sample.remaining_bytes is None:
         return None

@@ -56,6 +56,8 @@ class Progress:
     :ivar window: samples of the last seconds, for the rate
     :ivar bandwidth_mib_s: limit of the sending rate that was set while the
         job ran; None: the one from its start
+    :ivar ahead_bps: bytes/s that may be sent in a while, where less may be
+        now; None: what is sent now is what can be sent
     :ivar memory: what the policy keeps (``Policy.remember``)
     """
 
@@ -83,6 +85,7 @@ class Progress:
     aborting: bool = False
     pass_ended: bool = False
     bandwidth_mib_s: int | None = None
+    ahead_bps: float | None = None
     memory: object | None = None
 
     @property
@@ -216,6 +219,16 @@ class Progress:
             done = self.passes[-1]
             rate = done.sent_bytes / done.duration_s or None
         return rate
+
+    def coming_bps(self) -> float | None:
+        """Sending rate to reckon with, bytes/s; None: unknown.
+
+        That of now, unless more may be sent in a while.
+        """
+        now = self.bandwidth_bps()
+        if now is None or self.ahead_bps is None:
+            return now
+        return max(now, self.ahead_bps)
 
     def memory_ceiling_bytes(self) -> float:
         """All memory that can become dirty, bytes; at least 1.

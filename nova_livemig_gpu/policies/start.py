@@ -40,7 +40,7 @@ def sending(progress: Progress, before: DirtyCurve | None) -> Sending | None:
         return None
     if sample is None or first is None or not sample.total_bytes:
         return None
-    rate = progress.bandwidth_bps()
+    rate = progress.coming_bps()
     if rate is None or sample.remaining_bytes is None:
         return None
     return Sending(

@@ -1,15 +1,13 @@
 """Live migration as Xen did it in 2005 (Clark et al., NSDI'05).
 
-Rounds are QEMU's passes. The first is sent at 50 Mbit/s; each later one at
-the rate at which the last round dirtied memory plus 50 Mbit/s, up to a
-maximum: ``bandwidth_mbps`` of the server, 500 Mbit/s where it has none. The
+Rounds are QEMU's passes, sent at the rates of ``policies.dynamic_rate`` up to
+a maximum: ``bandwidth_mbps`` of the server, 500 Mbit/s where it has none. The
 guest is stopped, and the rest sent at the maximum, at the end of the round
 
 * that was the 29th, so that 30 are sent with the one that follows,
 * that dirtied fewer than 50 pages, or
 * after which more than 3 times the memory has been sent.
 
-The dirty rate of a round is what it dirtied divided by the time it took.
 Rates are rounded to whole MiB/s, libvirt's unit, 1 MiB/s at least. QEMU's
 own switchover is kept away by a limit of 1 ms; the guest is stopped by
 setting it to 2000 s.
@@ -28,38 +26,39 @@ from nova_livemig_gpu.model import (
     Action,
     ActionKind,
     Decision,
-    Pass,
     StartPlan,
 )
+from nova_livemig_gpu.policies import dynamic_rate
 from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
 from nova_livemig_gpu.policies.deadline import at_deadline
 from nova_livemig_gpu.policies.progress import Progress
 
-_STEP_MBPS = 50
-_MOST_MBPS = 500
 _MOST_ROUNDS = 30
 _FEW_PAGES = 50
 _MOST_SENT = 3
 _NO_SWITCHOVER_MS = 1
 _STOP_MS = 2_000_000
 _PAGE_BYTES = 4096
-_BITS = 8
 
 
 class XenPolicy(Policy):
     """``xen-2005``; see the module for the law."""
 
+    paces = True
+
     def plan(self) -> StartPlan:
         return StartPlan(
             postcopy=False,
             auto_converge=False,
-            bandwidth_mib_s=bandwidth_mib_s(min(_STEP_MBPS, self._most_mbps)),
+            bandwidth_mib_s=bandwidth_mib_s(
+                round(dynamic_rate.first_mbps(self._most_mbps))
+            ),
             max_downtime_ms=_NO_SWITCHOVER_MS,
         )
 
     @property
     def _most_mbps(self) -> int:
-        return self.budget.bandwidth_mbps or _MOST_MBPS
+        return self.budget.bandwidth_mbps or dynamic_rate.MOST_MBPS
 
     def decide(self, progress: Progress) -> Decision | None:
         if progress.postcopy or progress.aborting:
@@ -70,7 +69,9 @@ class XenPolicy(Policy):
         if progress.limit_ms == _STOP_MS:
             return None
         why = self._stop(progress)
-        mbps = self._most_mbps if why else self._next_mbps(progress.passes[-1])
+        mbps: float = self._most_mbps
+        if why is None:
+            mbps = dynamic_rate.next_mbps(progress.passes[-1], mbps)
         return self._rate(mbps, progress) or self._stopping(why, progress)
 
     def _stop(self, progress: Progress) -> str | None:
@@ -86,12 +87,6 @@ class XenPolicy(Policy):
         if total and sent > _MOST_SENT * total:
             return f"{sent / total:.1f} times the memory sent"
         return None
-
-    def _next_mbps(self, last: Pass) -> float:
-        if last.duration_s <= 0:
-            return self._most_mbps
-        dirty_mbps = last.dirtied_bytes * _BITS / 10**6 / last.duration_s
-        return min(dirty_mbps + _STEP_MBPS, self._most_mbps)
 
     def _rate(self, mbps: float, progress: Progress) -> Decision | None:
         wanted = bandwidth_mib_s(round(mbps))

@@ -64,6 +64,10 @@ def register() -> list[base.ExtraSpecValidator]:
             "When the server may be switched to post-copy.",
             _enum("as_predicted", "after_first_pass"),
         ),
+        "bandwidth_law": (
+            "How fast memory is sent before the switchover.",
+            _enum("full", "dynamic"),
+        ),
     }
     return [
         base.ExtraSpecValidator(

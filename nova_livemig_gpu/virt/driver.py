@@ -16,7 +16,7 @@ from nova_livemig_gpu.virt.hostchecks import HostChecks
 from nova_livemig_gpu.virt.interrupted import Interrupted
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.mdevs import Mdevs
-from nova_livemig_gpu.virt.outbound import Outbound
+from nova_livemig_gpu.virt.outbound import AbortedWaiting, Outbound, Place
 from nova_livemig_gpu.virt.publisher import Publisher
 from nova_livemig_gpu.virt.session import Session
 from nova_livemig_gpu.virt.steering import Steering
@@ -180,24 +180,27 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         migrate_data: Any,
     ) -> None:
         """Waits for its turn, then runs; rolls back what may not."""
-        with self._outbound.turn(instance, migrate_data.migration) as mine:
-            if not mine:
-                recover_method(
+        try:
+            with self._outbound.turn(
+                instance, migrate_data.migration
+            ) as place:
+                self._run_migration(
                     context,
                     instance,
                     dest,
+                    post_method,
+                    recover_method,
+                    block_migration,
                     migrate_data,
-                    migration_status="cancelled",
+                    place,
                 )
-                return
-            self._run_migration(
+        except AbortedWaiting:
+            recover_method(
                 context,
                 instance,
                 dest,
-                post_method,
-                recover_method,
-                block_migration,
                 migrate_data,
+                migration_status="cancelled",
             )
 
     def _run_migration(
@@ -209,11 +212,12 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         recover_method: Any,
         block_migration: bool,
         migrate_data: Any,
+        place: Place,
     ) -> None:
         """Wraps operation thread and monitor of one migration."""
         try:
             session = self._steering.begin(
-                context, instance, dest, migrate_data
+                context, instance, dest, migrate_data, place
             )
         except MigrationRefused:
             # Told by steering; the server stays, as after a failure.

@@ -19,10 +19,10 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.policies.limit import goes_up_to_ms
 from nova_livemig_gpu.virt import disks, inquiry, remember, vgpus, wire
 from nova_livemig_gpu.virt.forecast import Forecaster
 from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
-from nova_livemig_gpu.virt.links import Links
 from nova_livemig_gpu.virt.service import Service, own_version
 from nova_livemig_gpu.virt.session import Session
 
@@ -35,7 +35,6 @@ class Foresight:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._links = Links()
         self._forecaster = Forecaster(
             service.history,
             lambda server: vgpus.of_server(
@@ -66,7 +65,7 @@ class Foresight:
                 disk_bytes=disks.copied_bytes(
                     driver, context, instance, guest, migrate_data
                 ),
-                link=self._links.between(options, context, dest),
+                link=self._service.links.between(options, context, dest),
             )
         foreseen = self._forecaster.foresee(
             options, guest, driver._host.get_connection(), asked
@@ -125,7 +124,7 @@ def _asked(policy: Policy, instance: Any, dest: str, running: int) -> Asked:
         destination=dest,
         memory_mb=instance.flavor.memory_mb,
         running=running,
-        limit_ms=float(_limit_ms(policy)),
+        limit_ms=goes_up_to_ms(policy),
         budget=policy.budget,
         around=policy.around,
         settings=wire.settings(CONF.libvirt, policy.around.channels),
@@ -136,15 +135,6 @@ def _started(session: Session) -> Settings:
     """How it was started in the end, see ``Session.plain``."""
     channels = None if session.plain else session.policy.around.channels
     return wire.settings(CONF.libvirt, channels)
-
-
-def _limit_ms(policy: Policy) -> float:
-    """The limit that a policy goes up to."""
-    own: float | None = getattr(policy, "limit_max_ms", None)
-    stairs = policy.around.staircase
-    if own is not None or stairs is None:
-        return own or policy.budget.max_downtime_ms
-    return stairs.downtime_ms
 
 
 def _said(foreseen: Foreseen) -> str:

@@ -10,10 +10,8 @@ import libvirt
 from oslo_log import log as logging
 
 from nova_livemig_gpu.facts import collect, cpu, stuns
-from nova_livemig_gpu.facts.link import Link
 from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.gpu.base import GpuBackend
-from nova_livemig_gpu.gpu.once import Once
 from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.virt.assigned import WithNova
 
@@ -32,14 +30,12 @@ class Settings:
 
     :ivar virt_type: ``[libvirt] virt_type``
     :ivar cpu_mode: ``[libvirt] cpu_mode``
-    :ivar address: that live migrations come in by
-    :ivar link_mbps: option; None: as the kernel tells
+    :ivar link_mbps: of the link that live migrations take; None: unknown
     :ivar max_downtime_ms: option, as is ``over_budget``
     """
 
     virt_type: str
     cpu_mode: str | None
-    address: str
     link_mbps: int | None
     max_downtime_ms: int
     over_budget: str
@@ -58,7 +54,6 @@ class HostFactsReader:
         backend: GpuBackend,
         version: str,
         release: int | None,
-        link: Link | None = None,
         stun_of: StunOf | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,10 +61,8 @@ class HostFactsReader:
         self._backend = backend
         self._version = version
         self._release = release
-        self._link = link or Link()
         self._stun_of = stun_of
         self._clock = clock
-        self._once = Once()
         self._fixed: collect.Around | None = None
         self._kept: tuple[float, HostFacts] | None = None
 
@@ -85,7 +78,7 @@ class HostFactsReader:
             )
         around = replace(
             self._fixed,
-            link_mbps=self._link_mbps(settings),
+            link_mbps=settings.link_mbps,
             max_downtime_ms=settings.max_downtime_ms,
             over_budget=settings.over_budget,
         )
@@ -105,15 +98,6 @@ class HostFactsReader:
         if kept is not None and 0 <= self._clock() - kept[0] <= KEPT_S:
             return kept[1]
         return self.read(settings)
-
-    def _link_mbps(self, settings: Settings) -> int | None:
-        if settings.link_mbps is not None:
-            return settings.link_mbps
-        try:
-            return self._link.speed_mbps(settings.address)
-        except Exception as exc:
-            self._once.warn("link", f"The speed of the link is unknown: {exc}")
-            return None
 
     def _read_fixed(
         self, virt_type: str, cpu_mode: str | None

@@ -6,8 +6,9 @@ import nova.conf
 from oslo_log import log as logging
 
 from nova_livemig_gpu.migration.record import Records
-from nova_livemig_gpu.model import JobState, Outcome
+from nova_livemig_gpu.model import ActionKind, JobState, Outcome
 from nova_livemig_gpu.virt import errors, report
+from nova_livemig_gpu.virt.job import NO_LIMIT_MIB_S
 from nova_livemig_gpu.virt.service import Service
 
 LOG = logging.getLogger(__name__)
@@ -41,10 +42,33 @@ class Interrupted:
     def _close(self, records: Records, found: dict[str, Any]) -> None:
         try:
             reason = f"{_INTERRUPTED}; {self._whereabouts(found)}"
+            self._let_go(found)
             report.interrupted(found, reason)
             records.finish(found, Outcome(JobState.FAILED, reason=reason))
         except Exception:
             LOG.exception("An interrupted migration was not closed")
+
+    def _let_go(self, found: dict[str, Any]) -> None:
+        """Lift a bandwidth limit that was set while it ran: libvirt keeps
+        it, for the server's next migration, too."""
+        limited = any(
+            each.get("action") == ActionKind.SET_BANDWIDTH.value
+            for each in found.get("decisions", ())
+        )
+        if not limited:
+            return
+        try:
+            connection = self._driver._host.get_connection()
+            domain = connection.lookupByUUIDString(found["server"])
+            domain.migrateSetMaxSpeed(NO_LIMIT_MIB_S)
+        except Exception as exc:
+            if not errors.domain_gone(exc):
+                LOG.warning(
+                    "A bandwidth limit of an interrupted migration of %s may "
+                    "still be in force: %s",
+                    found["server"],
+                    exc,
+                )
 
     def _whereabouts(self, found: dict[str, Any]) -> str:
         """Say where a server is, for Nova may not know."""

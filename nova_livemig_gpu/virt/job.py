@@ -17,6 +17,10 @@ from nova_livemig_gpu.virt.stats import job_type, to_sample
 
 LOG = logging.getLogger(__name__)
 
+#: libvirt's most, which is what a domain has where nobody has set any
+#: (``QEMU_DOMAIN_MIG_BANDWIDTH_MAX`` in src/qemu/qemu_domain.h).
+NO_LIMIT_MIB_S = (2**63 - 1) // 2**20
+
 _POSTCOPY = "running (post-copy)"
 _INFO_EVERY_S = 30.0
 #: How long an ended job waits for its operation thread, which knows why.
@@ -58,6 +62,7 @@ class NovaJob(Job):
         self._saved_s: float | None = None
         self._info_s = 0.0
         self._ended_s: float | None = None
+        self._speed_mib_s: int | None = None
         self.aborted = False
         self.on_failure = on_failure
 
@@ -101,12 +106,38 @@ class NovaJob(Job):
         )
 
     def set_bandwidth(self, mib_s: int) -> None:
-        # Nova's Guest has no such method.
-        self._ask(
-            f"bandwidth limit {mib_s} MiB/s",
-            self._guest._domain.migrateSetMaxSpeed,
-            mib_s,
-        )
+        self._ask(f"bandwidth limit {mib_s} MiB/s", self._set_speed, mib_s)
+
+    def _set_speed(self, mib_s: int) -> None:
+        # Nova's Guest has no such methods.
+        domain = self._guest._domain
+        if self._speed_mib_s is None:
+            self._speed_mib_s = domain.migrateGetMaxSpeed()
+        most = self._plan.bandwidth_mib_s or self._speed_mib_s
+        domain.migrateSetMaxSpeed(mib_s or most)
+
+    def release_speed(self) -> None:
+        """Let the job run on as it was started. Never raises."""
+        self._undo_speed(self._plan.bandwidth_mib_s)
+
+    def leave_speed(self) -> None:
+        """Undo what ``set_bandwidth`` did, the job having ended: libvirt
+        keeps a domain's limit for its next migration. Never raises."""
+        self._undo_speed(0)
+
+    def _undo_speed(self, mib_s: int) -> None:
+        if self._speed_mib_s is None:
+            return
+        try:
+            self._guest._domain.migrateSetMaxSpeed(mib_s or self._speed_mib_s)
+        except Exception as exc:
+            if not errors.domain_gone(exc):
+                LOG.warning(
+                    "The bandwidth limit of this live migration stays, for "
+                    "the next one of this server, too: %s",
+                    exc,
+                    instance=self._instance,
+                )
 
     def start_postcopy(self) -> None:
         libvirt_migrate.trigger_postcopy_switch(

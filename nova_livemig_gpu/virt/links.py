@@ -15,6 +15,7 @@ from oslo_log import log as logging
 from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.facts import codec
 from nova_livemig_gpu.facts.link import Link as Kernel
+from nova_livemig_gpu.gpu.once import Once
 from nova_livemig_gpu.history.transports import Link
 
 LOG = logging.getLogger(__name__)
@@ -27,21 +28,23 @@ class Links:
     def __init__(self, kernel: Kernel | None = None) -> None:
         """:param kernel: reads the speed of an interface of this host"""
         self._kernel = kernel or Kernel()
+        self._once = Once()
 
     def between(
         self, options: Options, context: Any, dest: str
     ) -> Link | None:
         """Return the link to a compute host; None: unknown."""
-        return slower(self._here(options), _there(context, dest))
+        return slower(self.here_mbps(options), _there(context, dest))
 
-    def _here(self, options: Options) -> float | None:
+    def here_mbps(self, options: Options) -> int | None:
+        """Return the speed of this host's link; None: unknown."""
         if options.link_mbps is not None:
             return options.link_mbps
         address = CONF.libvirt.live_migration_inbound_addr or CONF.my_ip
         try:
             return self._kernel.speed_mbps(address)
         except Exception as exc:
-            LOG.debug("The speed of this host's link is unknown: %s", exc)
+            self._once.warn("link", f"The speed of the link is unknown: {exc}")
             return None
 
 

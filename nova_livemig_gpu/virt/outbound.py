@@ -1,56 +1,150 @@
-"""Servers with a VFIO device leave this host one at a time.
+"""Who may leave this host, and when.
 
-A server that waits has passed Nova's preparations at the destination. Its
-migration is shown as ``queued``, and it stands among those that Nova's
-compute manager can abort before they run (``_waiting_live_migrations``):
-Nova then calls ``cancel()``, which answers False like a future that runs,
-and leaves the cleaning up to us, as it does with one that is "preparing"
-(``live_migration_abort`` in nova/compute/manager.py). Where the manager
-cannot be reached the migration stays ``running``, and the abort comes to our
-driver.
+Servers with a VFIO device leave it one at a time. Every server gets a place
+on the host's link (``migration.sharers``), which it enters when what it needs
+is known, and waits for there if need be. ``virt.waiting`` is what Nova sees
+of one that waits.
 """
 
 import contextlib
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from oslo_log import log as logging
 
+from nova_livemig_gpu.conf import Options
+from nova_livemig_gpu.migration.sharers import Lane, Sharers, Terms
 from nova_livemig_gpu.migration.turns import Ticket, Turns
+from nova_livemig_gpu.policies import sharing
+from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
 from nova_livemig_gpu.virt import postcopy
 from nova_livemig_gpu.virt.service import Service
+from nova_livemig_gpu.virt.waiting import Waiting
 
 LOG = logging.getLogger(__name__)
 
 
+class AbortedWaiting(Exception):
+    """A migration was aborted while it waited; it is to be rolled back."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Of one migration among those that leave this host.
+
+    :ivar lane: on the link
+    """
+
+    lane: Lane
+    _service: Service
+    _sharers: Sharers
+    _instance: Any
+    _migration: Any
+
+    def terms(self, options: Options) -> Terms:
+        """What the link is now. Never raises."""
+        if not options.share_link:
+            return Terms(None)
+        return Terms(
+            sharing.capacity_bps(
+                self._service.links.here_mbps(options),
+                options.link_reserve_percent,
+            ),
+            options.link_reserve_percent > 0,
+            options.link_wait_s,
+        )
+
+    def enter(
+        self,
+        options: Options,
+        demand: Callable[[Terms], Demand] = lambda terms: UNKNOWN,
+    ) -> bool:
+        """Go onto the link, and wait until that may be.
+
+        :param demand: what the migration wants of the link
+        :returns: whether it had to wait
+        :raises AbortedWaiting:
+        """
+        waiting = Waiting(
+            self._service.driver, self._instance, self._migration, "the link"
+        )
+        waited_s = 0.0
+        try:
+            terms = self.terms(options)
+            waited_s = self.lane.enter(
+                demand(terms), terms, lambda lane: self._say(waiting, lane)
+            )
+        except Exception:
+            LOG.exception(
+                "This live migration takes no part in sharing the link: it "
+                "goes at once, and its rate is not limited",
+                instance=self._instance,
+            )
+            self.lane.changed(UNKNOWN)
+        if not waiting.over(self.lane):
+            raise AbortedWaiting
+        return waited_s > 0
+
+    def enter_unknown(self) -> None:
+        """Go onto the link at once, as one that nothing is known of."""
+        self.lane.enter(UNKNOWN, self._sharers.terms, lambda lane: None)
+
+    def _say(self, waiting: Waiting, lane: Lane) -> None:
+        before = self._sharers.waiting()
+        LOG.info(
+            "Waiting for the link: this server's migration would not end "
+            "beside %s; %s before it",
+            ", ".join(self._sharers.running()),
+            before.index(lane.name) if lane.name in before else 0,
+            instance=self._instance,
+        )
+        waiting.begin(lane)
+
+
 class Outbound:
-    """The queue of one driver."""
+    """Those of one driver."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._turns = Turns()
+        self._sharers = Sharers()
 
     @contextlib.contextmanager
-    def turn(self, instance: Any, migration: Any) -> Iterator[bool]:
-        """Wait until this server may go; its turn ends with the block.
+    def turn(self, instance: Any, migration: Any) -> Iterator[Place]:
+        """Wait until this server may go; its place is left with the block.
 
-        :returns: False: it was aborted meanwhile, and is to be rolled back
+        :raises AbortedWaiting:
         """
-        if not self._queued(instance):
-            yield True
-            return
-        waited = _Waiting(self._service.driver, instance, migration)
-        with self._turns.turn(
-            instance.uuid, lambda ticket: self._say(waited, ticket)
-        ) as ticket:
-            yield waited.over(ticket)
+        with (
+            self._vgpu_turn(instance, migration) as mine,
+            self._sharers.lane(instance.uuid) as lane,
+        ):
+            if not mine:
+                raise AbortedWaiting
+            yield Place(
+                lane, self._service, self._sharers, instance, migration
+            )
 
     def cancel(self, instance: Any) -> bool:
         """Abort the waiting of a server. False: it does not wait."""
-        return self._turns.cancel(instance.uuid)
+        name = instance.uuid
+        return self._turns.cancel(name) or self._sharers.cancel(name)
 
-    def _say(self, waiting: "_Waiting", ticket: Ticket) -> None:
+    @contextlib.contextmanager
+    def _vgpu_turn(self, instance: Any, migration: Any) -> Iterator[bool]:
+        if not self._queued(instance):
+            yield True
+            return
+        waiting = Waiting(
+            self._service.driver, instance, migration, "vGPU migrations"
+        )
+        with self._turns.turn(
+            instance.uuid, lambda ticket: self._say(waiting, ticket)
+        ) as ticket:
+            yield waiting.over(ticket)
+
+    def _say(self, waiting: Waiting, ticket: Ticket) -> None:
         names = self._turns.names()
         LOG.info(
             "Waiting in the queue of vGPU migrations: %s is under way, %s "
@@ -78,57 +172,3 @@ class Outbound:
                 instance=instance,
             )
             return False
-
-
-class _Waiting:
-    """What Nova shows and knows of one that waits."""
-
-    def __init__(self, driver: Any, instance: Any, migration: Any) -> None:
-        self.instance = instance
-        self._driver = driver
-        self._migration = migration
-        self._since: float | None = None
-        self._listed: dict[str, Any] | None = None
-
-    def begin(self, ticket: Ticket) -> None:
-        self._since = time.monotonic()
-        try:
-            manager = self._driver.virtapi._compute
-            listed: dict[str, Any] = manager._waiting_live_migrations
-            listed[self.instance.uuid] = (self._migration, ticket)
-            self._listed = listed
-            self._show("queued")
-        except Exception:
-            LOG.exception(
-                "This migration waits, but Nova shows it as running.",
-                instance=self.instance,
-            )
-
-    def over(self, ticket: Ticket) -> bool:
-        """Whether it may run now."""
-        if self._since is None:
-            return True
-        known = True
-        if self._listed is not None:
-            # Nova takes it out before it calls cancel().
-            known = self._listed.pop(self.instance.uuid, None) is not None
-        if ticket.cancelled or not known:
-            LOG.info("Aborted in the queue", instance=self.instance)
-            return False
-        LOG.info(
-            "Its turn in the queue of vGPU migrations after %.0f s",
-            time.monotonic() - self._since,
-            instance=self.instance,
-        )
-        try:
-            self._show("running")
-        except Exception:
-            LOG.exception(
-                "The status of this migration was not saved.",
-                instance=self.instance,
-            )
-        return True
-
-    def _show(self, status: str) -> None:
-        self._migration.status = status
-        self._migration.save()

@@ -34,6 +34,7 @@ class Publisher:
         :param stun_of: predicts the stun of a server; None: nobody can
         """
         self._options = service.options
+        self._links = service.links
         self._gpus = service.gpus
         self._steered = steered
         self._host = CONF.host
@@ -101,8 +102,7 @@ class Publisher:
         return Settings(
             virt_type=CONF.libvirt.virt_type,
             cpu_mode=CONF.libvirt.cpu_mode,
-            address=CONF.libvirt.live_migration_inbound_addr or CONF.my_ip,
-            link_mbps=options.link_mbps,
+            link_mbps=self._links.here_mbps(options),
             max_downtime_ms=options.max_downtime_ms,
             over_budget=options.over_budget,
         )

@@ -44,6 +44,10 @@ def entry(
 ) -> Entry:
     """Return what is kept.
 
+    What a migration whose rate was limited while it ran (``migration.pace``)
+    shows of the link, and how wrong its prediction was, is not kept: it tells
+    nothing of one that is not limited.
+
     :param head: migration, server, source, destination, memory_mb and
         running, as the record has them
     :param end: where our loop ran; None: it did not
@@ -53,6 +57,7 @@ def entry(
     passes = end.passes if end else ()
     now_s = end.elapsed_s if end else 0.0
     points = shown.points(_free(passes), memory_bytes, now_s)
+    limited = end is not None and end.bandwidth_mib_s is not None
     return Entry(
         migration=str(head["migration"]),
         server=str(head["server"]),
@@ -66,11 +71,13 @@ def entry(
             limit_ms=end.limit_ms if end else None,
         ),
         memory_bytes=memory_bytes,
-        bandwidth_bps=shown.bandwidth_bps(_free(passes) or passes),
+        bandwidth_bps=(
+            None if limited else shown.bandwidth_bps(_free(passes) or passes)
+        ),
         concurrent=head.get("running"),
-        overhead_ms=_overhead_ms(outcome, end, vfio),
+        overhead_ms=None if limited else _overhead_ms(outcome, end, vfio),
         curve=points[:1] + points[1:][-_PASSES_KEPT:],
-        prediction=foreseen.prediction,
+        prediction=None if limited else foreseen.prediction,
         stuns=_stuns(head, outcome, foreseen, end),
         vfio=vfio,
         versions=versions,

@@ -1,6 +1,6 @@
 """What the parts of one driver share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from nova_livemig_gpu.gpu import loader as gpu_loader
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.virt import releases
+from nova_livemig_gpu.virt.links import Links
 
 LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
@@ -28,6 +29,7 @@ class Service:
     :ivar options: as they stand in the files now
     :ivar gpus: what there is on this host
     :ivar history: of the migrations that this host was the source of
+    :ivar links: how fast the links to other hosts are
     :ivar release: None: a Nova that we do not know, which is left alone
     """
 
@@ -36,6 +38,7 @@ class Service:
     gpus: GpuBackend
     history: History
     release: releases.Release | None
+    links: Links = field(default_factory=Links)
 
 
 def make(driver: Any) -> Service:

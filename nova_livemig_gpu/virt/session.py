@@ -11,16 +11,14 @@ from oslo_log import log as logging
 
 from nova_livemig_gpu.migration.hook_calls import HookCalls
 from nova_livemig_gpu.migration.loop import Clock, SteeringLoop, Watcher
+from nova_livemig_gpu.migration.pace import Pace
 from nova_livemig_gpu.migration.record import Record
-from nova_livemig_gpu.model import (
-    JobState,
-    Outcome,
-    Sample,
-    StartPlan,
-)
+from nova_livemig_gpu.migration.sharers import Lane
+from nova_livemig_gpu.model import JobState, Outcome, StartPlan
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.virt import errors
+from nova_livemig_gpu.policies.sharing import UNKNOWN
+from nova_livemig_gpu.virt import appetite, ending, errors
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
@@ -46,6 +44,7 @@ class Session:
     :ivar plain: libvirt took the plan's parameters but for its extra ones
     :ivar on_failure: what is to be undone when the migration fails
     :ivar foreseen: what was known before the start
+    :ivar lane: its place on the link; None: its rate is not looked after
     """
 
     instance: Any
@@ -64,6 +63,7 @@ class Session:
     calls: HookCalls | None = None
     destination: str | None = None
     foreseen: Foreseen = field(default_factory=Foreseen)
+    lane: Lane | None = None
 
     def planned(self, guest: Any) -> Any:
         """Return the guest that starts its migration as planned."""
@@ -137,6 +137,7 @@ class Session:
         """
         if self.plan is None:
             return guest
+        job: NovaJob | None = None
         try:
             job = make_job(self)
             self.steered_end = SteeringLoop(
@@ -148,6 +149,7 @@ class Session:
                 self.poll_s,
                 self.instance.uuid,
                 self.watcher,
+                self._pace(),
             ).run()
         except Exception as exc:
             LOG.exception(
@@ -158,11 +160,34 @@ class Session:
                 instance=self.instance,
             )
             self.record.note(fell_back=f"{type(exc).__name__}: {exc}")
+            self._let_go(job)
             return FallenBackGuest(guest, self.plan, self.on_failure)
+        if self.lane is not None:
+            # Nova still has to tidy up; the link is free.
+            self.lane.leave()
         self.aborted = self.aborted or job.aborted
         self.record.note(last_limit_ms=self.steered_end.limit_ms)
+        if self.failed:
+            job.leave_speed()
         state = self._final_state(self.steered_end)
         return ConcludedGuest(guest, state)
+
+    def _pace(self) -> Pace | None:
+        try:
+            return appetite.pace(self.policy, self.foreseen, self.lane)
+        except Exception:
+            LOG.exception(
+                "The bandwidth of this live migration is not looked after",
+                instance=self.instance,
+            )
+            return None
+
+    def _let_go(self, job: NovaJob | None) -> None:
+        """Leave nothing in force that Nova's monitor knows nothing of."""
+        if job is not None:
+            job.release_speed()
+        if self.lane is not None:
+            self.lane.changed(UNKNOWN)
 
     @property
     def failed(self) -> bool:
@@ -208,53 +233,15 @@ class Session:
 
         :param raised: what ``_live_migration`` of Nova ended with
         """
-        final = self._final_sample()
-        # Nova goes on to its post step when the server has gone from this
-        # host, also when it was deleted there.
-        done = self.posted and self.operation_error is None
-        state = JobState.COMPLETED if done else JobState.FAILED
-        if not self.posted and raised is None and self._was_aborted():
-            state = JobState.CANCELLED
-        outcome = Outcome(
-            state,
-            postcopy=bool(self.steered_end and self.steered_end.postcopy),
-            forced=bool(self.steered_end and self.steered_end.forced),
-        )
-        if final is not None:
-            outcome = replace(
-                outcome,
-                # Where Nova's own monitor was at work, this tells.
-                postcopy=outcome.postcopy or bool(final.postcopy_requests),
-                total_ms=final.elapsed_ms,
-                sent_bytes=final.processed_bytes,
-                passes=final.iteration,
-                throttle_percent=final.throttle_percent,
-                downtime_ms=final.downtime_ms,
-                vfio_bytes=final.vfio_bytes,
-            )
-        if state is JobState.COMPLETED and raised is None:
-            return outcome
-        return replace(
-            outcome,
-            reason=self._reason(state, raised),
-            downtime_ms=None,
-        )
-
-    def _final_sample(self) -> Sample | None:
         stats = self.completed.get()
-        if stats is not None:
-            return to_sample(stats, 0.0)
-        return None
-
-    def _reason(self, state: JobState, raised: Exception | None) -> str:
-        for decision in reversed(self.record.decisions):
-            if decision["action"] == "abort" and not decision["refused"]:
-                return f"{decision['reason']} ({decision['code']})"
-        if state is JobState.CANCELLED:
-            return "aborted on request"
-        # Nova aborts the job when its monitor fails: the operation's error
-        # is a consequence then.
-        error = raised or self.operation_error
-        if error is None:
-            return "unknown; see the log of nova-compute"
-        return errors.told(error)
+        return ending.outcome(
+            ending.Ended(
+                posted=self.posted,
+                aborted=self._was_aborted(),
+                operation_error=self.operation_error,
+                raised=raised,
+                steered=self.steered_end,
+                final=None if stats is None else to_sample(stats, 0.0),
+                decisions=self.record.decisions,
+            )
+        )

@@ -14,15 +14,17 @@ from nova_livemig_gpu.model import JobState, Outcome
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.virt import (
     aftermath,
+    appetite,
     choice,
     report,
     stephooks,
     trail,
 )
+from nova_livemig_gpu.virt.ahead import Ahead
 from nova_livemig_gpu.virt.completed import CompletedStats
-from nova_livemig_gpu.virt.foresight import Foresight
+from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
-from nova_livemig_gpu.virt.opening import Opening
+from nova_livemig_gpu.virt.outbound import AbortedWaiting, Place
 from nova_livemig_gpu.virt.service import Service
 from nova_livemig_gpu.virt.session import Session
 
@@ -41,18 +43,18 @@ class Steering:
         """:raises InvalidOption: an option is wrong; the service must stop"""
         options = service.options.read()
         choice.check(options.policy)
-        self._opening = Opening(service.driver, options.policy)
+        self._ahead = Ahead(service, options.policy)
         self._options = service.options
         self._driver = service.driver
+        self._links = service.links
         self._sessions: dict[str, Session] = {}
         self._hooks = stephooks.StepHooks(service, options.hooks)
-        self._foresight = Foresight(service)
         self.release = service.release
 
     @property
     def stun_of(self) -> StunOf:
         """Predicts the stun of a server of this host."""
-        return self._foresight.stun_of
+        return self._ahead.foresight.stun_of
 
     @property
     def running(self) -> int:
@@ -64,16 +66,25 @@ class Steering:
         return self._sessions.get(instance.uuid)
 
     def begin(
-        self, context: Any, instance: Any, dest: str, migrate_data: Any
+        self,
+        context: Any,
+        instance: Any,
+        dest: str,
+        migrate_data: Any,
+        place: Place,
     ) -> Session | None:
-        """Begin a session; None: leave the migration to Nova.
+        """Begin a session, when there is room on the link for it; None:
+        leave the migration to Nova.
 
         :raises MigrationRefused: it must not start; its user is told
+        :raises AbortedWaiting: it was aborted while it waited
         """
         if self.release is None:
             return None
         try:
-            session = self._begin(context, instance, dest, migrate_data)
+            session = self._begin(context, instance, dest, migrate_data, place)
+        except AbortedWaiting:
+            raise
         except MigrationRefused as exc:
             LOG.error("Refused: %s", exc, instance=instance)
             report.started(context, instance, CONF.host)
@@ -86,6 +97,7 @@ class Steering:
                 "This live migration cannot be steered and is left to Nova.",
                 instance=instance,
             )
+            place.enter_unknown()
             return None
         self._sessions[instance.uuid] = session
         report.started(context, instance, CONF.host)
@@ -93,36 +105,53 @@ class Steering:
         return session
 
     def _begin(
-        self, context: Any, instance: Any, dest: str, migrate_data: Any
+        self,
+        context: Any,
+        instance: Any,
+        dest: str,
+        migrate_data: Any,
+        place: Place,
     ) -> Session:
         options = self._options.read()
         records = Records(options.state_dir, options.max_records)
-        guest = self._driver._host.get_guest(instance)
-        policy = self._opening.policy(
-            options, records, context, instance, guest, dest, migrate_data
-        )
-        foreseen = self._foresight.look(
+
+        def ahead() -> tuple[Policy, Foreseen]:
+            return self._ahead.look(
+                options,
+                records,
+                context,
+                instance,
+                dest,
+                migrate_data,
+                self.running,
+            )
+
+        policy, foreseen = ahead()
+        waited = place.enter(
             options,
-            policy,
-            context,
-            instance,
-            dest,
-            guest,
-            migrate_data,
-            self.running,
+            lambda terms: appetite.demand(
+                policy,
+                foreseen,
+                terms,
+                self._links.between(options, context, dest),
+            ),
         )
-        policy = type(policy)(policy.budget, foreseen.on(policy.around))
+        if waited:
+            # What was known of it is old, and fewer are on the link.
+            policy, foreseen = ahead()
         record = records.create(
             migrate_data.migration.uuid,
             trail.head(
                 context, instance, dest, migrate_data.migration, policy.around
             ),
         )
-        record.note(running=self.running, **foreseen.facts())
+        record.note(
+            running=self.running, link=place.lane.facts(), **foreseen.facts()
+        )
         calls = self._calls(
             options, context, instance, dest, migrate_data, policy
         )
-        self._opening.judge(policy, calls, record, instance)
+        self._ahead.judge(policy, calls, record, instance)
         plan = policy.plan() if policy.steers else None
         if plan is not None:
             LOG.info(
@@ -151,6 +180,7 @@ class Steering:
             calls=calls,
             destination=dest,
             foreseen=foreseen,
+            lane=place.lane,
         )
 
     def preflight(
@@ -162,20 +192,10 @@ class Steering:
 
         :raises MigrationRefused: it may not
         """
-        options = self._options.read()
-        guest = self._driver._host.get_guest(instance)
-        policy = self._opening.policy(
-            options,
-            Records(options.state_dir, options.max_records),
-            context,
-            instance,
-            guest,
-            None,
-            migrate_data,
+        policy = self._ahead.glance(
+            self._options.read(), context, instance, migrate_data
         )
-        around = self._foresight.glance(options, policy, instance, guest)
-        policy = type(policy)(policy.budget, around)
-        self._opening.judge(policy, None, None, instance)
+        self._ahead.judge(policy, None, None, instance)
 
     def _calls(
         self,
@@ -252,7 +272,7 @@ class Steering:
             if session.calls is not None:
                 stephooks.ended(session.calls, outcome)
                 session.record.note(hooks=session.calls.collect())
-            self._foresight.learn(session, outcome)
+            self._ahead.foresight.learn(session, outcome)
             session.record.note(ended_at=trail.now())
             session.record.ended(outcome)
         except Exception:

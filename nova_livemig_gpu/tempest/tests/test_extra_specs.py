@@ -14,6 +14,7 @@ RIGHT = {
     "bandwidth_mbps": ("0", "10000"),
     "goal": ("fast", "gentle"),
     "postcopy_start": ("as_predicted", "after_first_pass"),
+    "bandwidth_law": ("full", "dynamic"),
 }
 WRONG = {
     "policy": ("none-such", ""),

@@ -14,6 +14,7 @@ from nova_livemig_gpu.migration.budget import (
 )
 from nova_livemig_gpu.model import (
     SETTING_NAMES,
+    BandwidthLaw,
     Budget,
     Goal,
     OnTimeout,
@@ -35,6 +36,7 @@ RIGHT = {
     "goal": ("gentle", Goal.GENTLE),
     "over_budget": ("refuse", OverBudget.REFUSE),
     "postcopy_start": ("as_predicted", PostcopyStart.AS_PREDICTED),
+    "bandwidth_law": ("dynamic", BandwidthLaw.DYNAMIC),
 }
 WRONG = {
     "policy": ["", " "],
@@ -47,6 +49,7 @@ WRONG = {
     "goal": ["slow", "FAST"],
     "over_budget": ["maybe", "REFUSE", ""],
     "postcopy_start": ["now", "As_Predicted", ""],
+    "bandwidth_law": ["nsdi", "Dynamic", ""],
 }
 
 

@@ -25,6 +25,7 @@ from nova_livemig_gpu.policies.staircase import StaircasePolicy
 from nova_livemig_gpu.virt import foresight
 from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.foresight import Foresight
+from nova_livemig_gpu.virt.links import Links
 from tests import builders, builders_history
 from tests.simulated import FakeClock
 from tests.simulated_guest import Connection, Domain
@@ -84,6 +85,7 @@ def service(tmp_path, domain):
     return SimpleNamespace(
         history=History(tmp_path / "history.sqlite3"),
         gpus=Backend(),
+        links=Links(),
         driver=SimpleNamespace(_host=host),
     )
 

@@ -9,13 +9,20 @@ from nova_livemig_gpu.migration.loop import JobRefused
 from nova_livemig_gpu.model import StartPlan
 from nova_livemig_gpu.virt.job import NovaJob
 
+#: What libvirt has for "no limit".
+LIBVIRTS = 8796093022207
+
 
 class Domain:
     """A libvirt domain that takes a bandwidth limit, or does not."""
 
-    def __init__(self, error=None):
+    def __init__(self, error=None, before=LIBVIRTS):
         self.speeds = []
         self._error = error
+        self._before = before
+
+    def migrateGetMaxSpeed(self):
+        return self.speeds[-1] if self.speeds else self._before
 
     def migrateSetMaxSpeed(self, mib_s):
         if self._error:
@@ -23,13 +30,13 @@ class Domain:
         self.speeds.append(mib_s)
 
 
-def job(domain):
+def job(domain, bandwidth_mib_s=0):
     return NovaJob(
         driver=None,
         guest=SimpleNamespace(_domain=domain),
         instance=None,
         migration=None,
-        plan=StartPlan(False, False, 0, None),
+        plan=StartPlan(False, False, bandwidth_mib_s, None),
         finished=lambda: False,
         on_failure=deque(),
         save_every_s=5,
@@ -45,3 +52,38 @@ def test_bandwidth_is_told_in_libvirts_unit():
 def test_refused_bandwidth_says_what_was_asked_for():
     with pytest.raises(JobRefused, match="30 MiB/s was refused: no job"):
         job(Domain(RuntimeError("no job"))).set_bandwidth(30)
+
+
+@pytest.mark.parametrize(("own", "back"), [(0, LIBVIRTS), (48, 48)])
+def test_a_limit_is_lifted_to_what_the_job_was_started_with(own, back):
+    domain = Domain()
+    mine = job(domain, own)
+    for mib_s in (30, 20, 0):
+        mine.set_bandwidth(mib_s)
+    assert domain.speeds == [30, 20, back]
+
+
+@pytest.mark.parametrize("own", [0, 48])
+def test_libvirt_keeps_no_limit_of_ours_for_the_next_migration(own):
+    domain = Domain()
+    mine = job(domain, own)
+    mine.set_bandwidth(30)
+    mine.release_speed()
+    assert domain.speeds[-1] == (own or LIBVIRTS)
+    mine.leave_speed()
+    assert domain.speeds[-1] == LIBVIRTS
+
+
+def test_a_speed_that_was_not_touched_is_left_alone():
+    domain = Domain()
+    job(domain).leave_speed()
+    assert domain.speeds == []
+
+
+def test_a_limit_that_stays_is_told(caplog):
+    domain = Domain()
+    mine = job(domain)
+    mine.set_bandwidth(30)
+    domain._error = RuntimeError("no connection")
+    mine.leave_speed()
+    assert "stays" in caplog.text and "no connection" in caplog.text

@@ -60,6 +60,19 @@ def test_the_slower_end(nodes):
     assert between(1_000).mbps == 1_000
 
 
+def test_this_hosts_end():
+    here = Links(Kernel(25_000)).here_mbps
+    assert here(builders.options()) == 25_000
+    assert here(builders.options(link_mbps=400)) == 400
+
+
+def test_a_link_that_cannot_be_read_is_unknown_and_said_once(caplog):
+    links = Links(Kernel(RuntimeError("no interfaces")))
+    for _ in range(2):
+        assert links.here_mbps(builders.options()) is None
+    assert caplog.text.count("no interfaces") == 1
+
+
 def test_the_option_goes_before_the_kernel(nodes):
     assert between(25_000, 400).mbps == 400
 

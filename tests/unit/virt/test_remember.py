@@ -73,6 +73,14 @@ def test_what_auto_converge_slowed_down_is_not_the_server():
     assert alone.bandwidth_bps == 10 * MB
 
 
+@pytest.mark.parametrize("mib_s", [0, 20])
+def test_a_limited_rate_says_nothing_of_the_link(mib_s):
+    found = kept(last=end(bandwidth_mib_s=mib_s))
+    assert found.bandwidth_bps is found.overhead_ms is None
+    assert found.prediction is None
+    assert found.curve == kept().curve
+
+
 def test_novas_own_monitor_shows_no_passes():
     found = remember.entry(HEAD, DONE, FORESEEN, None, False, ())
     assert found.bandwidth_bps is None

@@ -8,6 +8,7 @@ import libvirt
 import pytest
 
 from nova_livemig_gpu.migration.record import Record
+from nova_livemig_gpu.migration.sharers import Sharers, Terms
 from nova_livemig_gpu.model import (
     Action,
     ActionKind,
@@ -21,6 +22,8 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
+from nova_livemig_gpu.virt import appetite
 from nova_livemig_gpu.virt.proxies import ConcludedGuest, PlannedGuest
 from nova_livemig_gpu.virt.session import Session
 from tests.simulated import FakeClock
@@ -62,6 +65,13 @@ class Job:
     def __init__(self, state, aborted=False):
         self.state = state
         self.aborted = aborted
+        self.speed = []
+
+    def release_speed(self):
+        self.speed.append("as started")
+
+    def leave_speed(self):
+        self.speed.append("as before")
 
     def sample(self, t_s):
         if isinstance(self.state, Exception):
@@ -130,6 +140,34 @@ def test_a_fault_of_ours_hands_the_guest_itself_to_nova(caplog):
     assert shown._guest is guest
     assert "Nova's own monitor" in caplog.text
     assert "broken policy" in own.record.as_dict()["fell_back"]
+
+
+@pytest.mark.parametrize(
+    ("state", "left"),
+    [
+        (JobState.COMPLETED, []),
+        (JobState.FAILED, ["as before"]),
+        (RuntimeError("broken policy"), ["as started"]),
+    ],
+)
+def test_no_rate_of_ours_is_left_behind(state, left):
+    own, job = session(), Job(state)
+    sharers = Sharers()
+    with sharers.lane("u") as lane:
+        own.lane = lane
+        lane.enter(Demand(1e6), Terms(1e8), lambda each: None)
+        own.steer(lambda _: job, object(), FakeClock())
+        fell_back = isinstance(state, Exception)
+        assert (lane.demand is UNKNOWN) == fell_back
+        assert sharers.running() == (("u",) if fell_back else ())
+    assert job.speed == left
+
+
+def test_without_a_pace_it_is_steered_all_the_same(monkeypatch, caplog):
+    monkeypatch.setattr(appetite, "pace", lambda *args: 1 / 0)
+    own, _, shown = steer(JobState.COMPLETED)
+    assert isinstance(shown, ConcludedGuest)
+    assert "is not looked after" in caplog.text
 
 
 def test_a_job_that_cannot_be_made_is_a_fault_of_ours_too():

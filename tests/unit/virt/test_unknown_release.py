@@ -14,7 +14,7 @@ def test_nothing_is_steered_and_nothing_refused(monkeypatch, caplog):
     assert "left to Nova" in caplog.text
     own = object.__new__(steering.Steering)
     own.release = None
-    assert own.begin(None, None, "dest", None) is None
+    assert own.begin(None, None, "dest", None, None) is None
     checks = hostchecks.HostChecks(SimpleNamespace(release=None), dict)
     checks.check_host(None, None)
     checks.check_vgpus(None, None)

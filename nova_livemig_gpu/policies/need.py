@@ -1,0 +1,103 @@
+"""The least rate at which a migration's pre-copy ends.
+
+It ends at a rate where ``prediction.qemu`` says so and, with a ``timeout_s``,
+not after it. N is the least such rate, found by halving between 1/64 of the
+most that can be had and that most, and a quarter more, since at the very edge
+it takes for ever; the most, at most.
+
+N is 0 where no rate is needed: the job can be switched to post-copy, or it
+does not end even with all there is (nobody is to wait for it, nor it for
+anybody). Auto-converge is no reason not to need a rate: what it takes from
+the guest's CPUs can be had by waiting. While it throttles, the curve that is
+seen is that of the throttled guest, and its need falls.
+
+Missing data: without a dirty curve or the memory the need is unknown.
+
+Example: 1 GiB, 20 MiB/s written over 128 MiB, 300 ms, 112 MiB/s at most: it
+ends from 20.3 MiB/s on, and needs 25.4.
+"""
+
+from dataclasses import dataclass
+
+from nova_livemig_gpu.model import DirtyCurve, GuestMemory
+from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.prediction import passes, qemu
+
+_MARGIN = 1.25
+_RANGE = 64
+_HALVINGS = 8
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is to be sent, and by when.
+
+    :ivar memory: that is left to be sent; None: unknown
+    :ivar curve: None: unknown
+    :ivar limit_ms: downtime limit that the policy goes up to
+    :ivar within_s: that it may still take; None: any time
+    :ivar ends_anyhow: it can be switched to post-copy
+    """
+
+    memory: GuestMemory | None
+    curve: DirtyCurve | None
+    limit_ms: float
+    within_s: float | None
+    ends_anyhow: bool
+
+
+def need_bps(load: Load, most_bps: float) -> float | None:
+    """Return N in bytes/s; None: unknown.
+
+    :param most_bps: that it gets where it is alone, above 0
+    """
+    if load.ends_anyhow:
+        return 0.0
+    if load.memory is None or load.curve is None or not load.curve.points:
+        return None
+    if not _ends(load, most_bps):
+        return 0.0
+    low, high = most_bps / _RANGE, most_bps
+    if _ends(load, low):
+        return min(_MARGIN * low, most_bps)
+    for _ in range(_HALVINGS):
+        middle = (low * high) ** 0.5
+        if _ends(load, middle):
+            high = middle
+        else:
+            low = middle
+    wanted = min(_MARGIN * high, most_bps)
+    return wanted if _ends(load, wanted) else most_bps
+
+
+def left(progress: Progress, before: DirtyCurve | None, load: Load) -> Load:
+    """Return what is left of it, at the end of a pass.
+
+    :param before: the dirty curve known before the start
+    """
+    sample = progress.sample
+    if sample is None or sample.remaining_bytes is None:
+        return load
+    pages = sample.remaining_bytes / _PAGE
+    within_s = load.within_s
+    if within_s is not None:
+        within_s = max(within_s - progress.elapsed_s, 0.0)
+    return Load(
+        GuestMemory(pages, 0.0, _PAGE),
+        progress.curve(before),
+        load.limit_ms,
+        within_s,
+        load.ends_anyhow,
+    )
+
+
+def _ends(load: Load, rate_bps: float) -> bool:
+    assert load.memory is not None
+    horizon_s = passes.HORIZON_S
+    if load.within_s is not None:
+        horizon_s = min(horizon_s, load.within_s)
+    found = qemu.predict(
+        load.memory, load.curve, rate_bps, load.limit_ms, horizon_s
+    )
+    return found.total_s is not None and found.total_s <= horizon_s

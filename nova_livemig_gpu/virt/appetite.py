@@ -1,0 +1,59 @@
+"""What a migration wants of the link, as Nova's side knows it."""
+
+from nova_livemig_gpu.history.transports import Link
+from nova_livemig_gpu.migration.pace import Pace
+from nova_livemig_gpu.migration.sharers import Lane, Terms
+from nova_livemig_gpu.policies import need
+from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.policies.limit import goes_up_to_ms
+from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand, capacity_bps
+from nova_livemig_gpu.virt.foreseen import Foreseen
+
+_BITS = 8
+_MEGA = 10**6
+
+
+def demand(
+    policy: Policy, foreseen: Foreseen, terms: Terms, link: Link | None
+) -> Demand:
+    """Return what is known of it before the start.
+
+    :param link: to its destination; None: unknown
+    """
+    if terms.capacity_bps is None or not _paced(policy):
+        return UNKNOWN
+    own = policy.budget.bandwidth_mbps
+    bounds = [
+        each
+        for each in (
+            own and own * _MEGA / _BITS,
+            capacity_bps(link.mbps, 0) if link else None,
+        )
+        if each
+    ]
+    most = min(bounds, default=None)
+    needed = need.need_bps(
+        _load(policy, foreseen), min([terms.capacity_bps, *bounds])
+    )
+    return Demand(needed, most)
+
+
+def pace(policy: Policy, foreseen: Foreseen, lane: Lane | None) -> Pace | None:
+    """Return what looks after its rate; None: nothing does."""
+    if lane is None or not _paced(policy):
+        return None
+    return Pace(lane, policy.budget, _load(policy, foreseen), foreseen.curve)
+
+
+def _paced(policy: Policy) -> bool:
+    return policy.steers and not policy.paces
+
+
+def _load(policy: Policy, foreseen: Foreseen) -> need.Load:
+    return need.Load(
+        foreseen.memory,
+        foreseen.curve,
+        goes_up_to_ms(policy),
+        policy.budget.timeout_s,
+        policy.plan().postcopy,
+    )

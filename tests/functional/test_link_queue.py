@@ -1,0 +1,77 @@
+"""Servers that wait for the link, as users of the API see them."""
+
+from typing import Any
+from unittest import mock
+
+from nova_livemig_gpu.policies.sharing import Demand
+from tests.functional.fake_job import FakeJob
+from tests.functional.test_steering import SteeringTestBase
+
+#: Of 1000 Mbit/s, which carry 117.5 MB/s: one of these.
+LARGE = Demand(70e6)
+
+
+class LinkQueueTests(SteeringTestBase):
+    def setUp(self) -> None:
+        self.flags(max_concurrent_live_migrations=3)
+        super().setUp()
+        self.flags(link_mbps=1000, group="livemig_gpu")
+        patch = mock.patch(
+            "nova_livemig_gpu.virt.appetite.demand", return_value=LARGE
+        )
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def migrate(self, server: dict[str, Any]) -> None:
+        self.api.post_server_action(
+            server["id"],
+            {"os-migrateLive": {"host": None, "block_migration": "auto"}},
+        )
+
+    def status_of(self, server: dict[str, Any]) -> str:
+        found = self.api.api_get("/os-migrations").body["migrations"]
+        (own,) = (
+            each for each in found if each["instance_uuid"] == server["id"]
+        )
+        status: str = own["status"]
+        return status
+
+    def two(self) -> tuple[FakeJob, dict[str, Any], dict[str, Any]]:
+        """Return the first's job, and the servers; the second waits."""
+        first, second = self.boot(), self.boot()
+        job: FakeJob = self.useFixture(FakeJob(self))
+        self.migrate(first)
+        self.assertTrue(job.started.wait(30))
+        self.migrate(second)
+        self.wait_until(lambda: self.status_of(second) == "queued")
+        return job, first, second
+
+    def test_the_second_goes_after_the_first(self) -> None:
+        job, first, second = self.two()
+        self.assertEqual("running", self.status_of(first))
+        job.complete()
+        self.wait_until(lambda: self.host_of(first) == "dest")
+        self.wait_until(lambda: self.host_of(second) == "dest")
+        self.wait_until(lambda: self.status_of(second) == "completed")
+
+    def test_one_that_waits_is_aborted(self) -> None:
+        job, first, second = self.two()
+        (found,) = self.api.api_get(
+            f"/servers/{second['id']}/migrations"
+        ).body["migrations"]
+        self.api.api_delete(
+            f"/servers/{second['id']}/migrations/{found['id']}"
+        )
+        self.wait_until(lambda: self.status_of(second) == "cancelled")
+        self._wait_for_state_change(second, "ACTIVE")
+        self.assertEqual("src", self.host_of(second))
+        job.complete()
+        self.wait_until(lambda: self.host_of(first) == "dest")
+
+    def test_the_second_goes_when_the_first_has_failed(self) -> None:
+        job, first, second = self.two()
+        job.fail("internal error: load of migration failed")
+        self.wait_until(
+            lambda: self.status_of(second) not in ("queued", "running")
+        )
+        self.assertEqual("src", self.host_of(first))
