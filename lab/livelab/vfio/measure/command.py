@@ -3,8 +3,8 @@
 
 Needs machines with the test vGPU (lab/vfio up --device vgpu). What is in the
 file of runs already is not measured again, so that it can be stopped at any
-time. Between the rounds a device with next to nothing in it is migrated: the
-pause that the stack itself costs.
+time. Before each guest's turn, and after those with PRE_COPY, a device with
+next to nothing in it is migrated: the pause that the stack itself costs.
 """
 
 import argparse
@@ -101,20 +101,22 @@ class _Measuring:
                 machine.shape(None)
 
     def _block(self, empty: "Moving", cell: Cell, number: int) -> None:
-        """What one round has for one guest, with the empty device first."""
+        """What one round has for one guest, and the empty device."""
         found = runs.load(self.file)
         done = [each.key for each in found if not each.empty]
         left = cells.turns(cell, number, done)
         if not left or self._late():
             return
-        if cell.precopy:
-            self._with(empty, [Turn(cell, cells.OURS, number)], True)
+        floor = [Turn(cell, cells.OURS, number)]
+        self._with(empty, floor, True)
         moving = self.moving(self.lab, "measure", cell)
         try:
             moving.start()
             self._with(moving, left, False)
         finally:
             moving.stop()
+        if cell.precopy:
+            self._with(empty, floor, True)
 
     def _with(self, moving: "Moving", turns: list[Turn], empty: bool) -> None:
         moving.resume()
