@@ -22,9 +22,9 @@ tenth after a few of them, and whether there is a constant, too: with 1 s alone
 
 Missing data: without observations the shares are those above.
 
-Example: 16, 64 and 256 MiB of a device that needs 0.8 s/GB and no more, seen
-twice each: 16 MiB at 80 Mbit/s, x = 2.1 GB, are told 1.65 s (real 1.71). With
-1 s alone it would be 2.17 s.
+Example: a device that needs 0.813 s/GB and no more, 2.1, 8.4 and 34 GB (16, 64
+and 256 MiB at 80 Mbit/s) seen twice each: 2.1 GB are told 1.71 s, which is
+right; with 1 s alone they would be told 2.14 s.
 """
 
 import math
