@@ -3,8 +3,8 @@
 
 Needs machines with the test vGPU (lab/vfio up --device vgpu). What is in the
 file of runs already is not measured again, so that it can be stopped at any
-time. Before each guest's turn, and after those with PRE_COPY, a device with
-next to nothing in it is migrated: the pause that the stack itself costs.
+time. Before each guest's turn a device with next to nothing in it is migrated:
+the pause that the stack itself costs.
 """
 
 import argparse
@@ -107,16 +107,13 @@ class _Measuring:
         left = cells.turns(cell, number, done)
         if not left or self._late():
             return
-        floor = [Turn(cell, cells.OURS, number)]
-        self._with(empty, floor, True)
+        self._with(empty, [Turn(cell, cells.OURS, number)], True)
         moving = self.moving(self.lab, "measure", cell)
         try:
             moving.start()
             self._with(moving, left, False)
         finally:
             moving.stop()
-        if cell.precopy:
-            self._with(empty, floor, True)
 
     def _with(self, moving: "Moving", turns: list[Turn], empty: bool) -> None:
         moving.resume()
