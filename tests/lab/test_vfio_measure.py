@@ -2,6 +2,8 @@
 """What lab/vfio measure makes of its runs; without any machine."""
 
 import csv
+import os
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -10,6 +12,7 @@ from livelab.vfio.measure import (
     chance,
     files,
     foretold,
+    realtime,
     report,
     runs,
 )
@@ -178,3 +181,16 @@ def test_runs_are_kept_and_a_line_cut_short_is_left_out(tmp_path):
     (found,) = runs.load(file)
     assert found == run()
     assert found.key == Turn(IDLE, OURS, 0).key
+
+
+def test_a_process_goes_first():
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        realtime.give(process.pid)
+        assert os.sched_getscheduler(process.pid) == os.SCHED_RR
+        assert os.sched_getparam(process.pid).sched_priority == 3
+    except PermissionError:
+        pytest.skip("only root may")
+    finally:
+        process.kill()
+        process.wait()
