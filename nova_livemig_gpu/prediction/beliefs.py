@@ -30,7 +30,7 @@ right; with 1 s alone they would be told 2.14 s.
 import math
 from collections.abc import Sequence
 
-from nova_livemig_gpu.prediction.line import Line, Row
+from nova_livemig_gpu.prediction.line import Line, Row, sums
 from nova_livemig_gpu.prediction.student import Part
 
 _B0 = 2.8
@@ -39,6 +39,8 @@ _ORIGIN_GB = 0.72
 _ORIGIN_WEIGHT = 100.0
 _WEAK = 0.02
 _ALPHA = 1.0
+#: Beside the likeliest prior; what is less likely is left out.
+_LEAST = 1e-6
 #: (share, weight of the origin), (share, seconds)
 _LINES = ((0.8, _ORIGIN_WEIGHT), (0.2, 0.0))
 _NOISES_S = ((0.9, 1.0), (0.1, 0.1))
@@ -52,7 +54,8 @@ def expect(
     :param rows: observations
     :param variance: of their noise, relative to s**2
     """
-    lines = [prior.learn(rows) for _, prior in _PRIORS]
+    seen = sums(rows)
+    lines = [prior.learn_sums(seen) for _, prior in _PRIORS]
     believed = [
         math.log(share) + line.log_evidence
         for (share, _), line in zip(_PRIORS, lines, strict=True)
@@ -62,6 +65,7 @@ def expect(
     return [
         Part(weight / sum(weights), *line.expect(n, x, variance))
         for weight, line in zip(weights, lines, strict=True)
+        if weight >= _LEAST
     ]
 
 

@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 _NORMAL_FROM = 200
 _NORMAL = NormalDist()
-_STEPS = 60
+_STEPS = 36
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,9 @@ def told(past, gb):
     return quantile(beliefs.expect(past, 1, gb, 1.0), 0.5)
 
 
-def precise_share(past):
-    """Of the priors with a tenth of a second."""
+def told_wide(past):
     parts = beliefs.expect(past, 1, 4.0, 1.0)
-    return parts[1].share + parts[3].share
+    return quantile(parts, 0.95) - quantile(parts, 0.05)
 
 
 def test_nothing_was_seen():
@@ -45,7 +44,7 @@ def test_nothing_was_seen():
 @given(rows)
 def test_the_belief_is_shared(past):
     parts = beliefs.expect(past, 1, 4.0, 1.0)
-    assert sum(part.share for part in parts) == pytest.approx(1)
+    assert sum(part.share for part in parts) == pytest.approx(1, abs=1e-5)
     assert all(part.share >= 0 and part.scale > 0 for part in parts)
     assert all(math.isfinite(part.mean) for part in parts)
 
@@ -80,8 +79,8 @@ def test_a_gpu_that_scatters_is_not_taken_for_precise():
         for x, wrong in ((2, 1), (4, -1), (6, 1), (8, -1), (10, 1))
     ]
     straight = [Row(1, x, 2.0 * x, 1.0) for x in (2, 4, 6, 8, 10)]
-    assert precise_share(scattered) < 0.01
-    assert precise_share(straight) > 0.9
+    assert told_wide(scattered) > 2.0
+    assert told_wide(straight) < 0.5
 
 
 def test_the_documented_example():
