@@ -102,6 +102,7 @@ class _Measuring:
         self.moving = Moving
         for machine in self.lab.machines:
             machine.shape(cells.RATE_MBIT)
+            machine.run(f"sysctl -qw net.ipv4.tcp_wmem='{cells.TCP_WMEM}'")
         empty = Moving(self.lab, "measure-empty", cells.EMPTY)
         try:
             empty.start()
