@@ -34,8 +34,8 @@ SIZES_MIB = (16, 64, 256)
 # What does not end in so long is given up.
 LIMIT_S = 180
 ROUNDS = 5
-# Of what never ends or is refused: the next time it is the same.
-ENDLESS_ROUNDS = 2
+# Of what never ends or is refused: it is the same each time.
+ENDLESS_ROUNDS = 1
 
 
 @dataclass(frozen=True)
