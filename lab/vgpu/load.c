@@ -164,16 +164,12 @@ static ssize_t write_some(struct tv_session *session, const char __user *from,
  * All of it or an error, never less: not every writer looks at a short count,
  * and after an error the session is of no more use anyway.
  */
-static ssize_t write_locked(struct tv_session *session, const char __user *from,
-			    size_t count)
+static ssize_t write_records(struct tv_session *session,
+			     const char __user *from, size_t count)
 {
 	size_t done = 0;
 	ssize_t part;
 
-	if (!session->tv)
-		return -ENODEV;
-	if (session->error)
-		return session->error;
 	while (done < count) {
 		part = write_some(session, from + done, count - done);
 		if (part < 0) {
@@ -190,12 +186,11 @@ static ssize_t load_write(struct file *file, const char __user *from,
 			  size_t count, loff_t *pos)
 {
 	struct tv_session *session = file->private_data;
-	ssize_t ret;
+	ssize_t ret = tv_session_enter(session, pos);
 
-	if (pos)
-		return -ESPIPE;
-	mutex_lock(&session->lock);
-	ret = write_locked(session, from, count);
+	if (ret)
+		return ret;
+	ret = write_records(session, from, count);
 	mutex_unlock(&session->lock);
 	return ret;
 }

@@ -10,7 +10,6 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/minmax.h>
-#include <linux/poll.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -157,16 +156,12 @@ static bool is_slow(struct tv_session *session)
 	       READ_ONCE(session->tv->knobs.fault_save_delay_us);
 }
 
-static ssize_t read_locked(struct tv_session *session, char __user *to,
-			   size_t count)
+static ssize_t read_records(struct tv_session *session, char __user *to,
+			    size_t count)
 {
 	size_t done = 0;
 	ssize_t part;
 
-	if (!session->tv)
-		return -ENODEV;
-	if (session->error)
-		return session->error;
 	while (done < count) {
 		part = read_some(session, to + done, count - done);
 		if (part < 0) {
@@ -189,95 +184,21 @@ static ssize_t save_read(struct file *file, char __user *to, size_t count,
 			 loff_t *pos)
 {
 	struct tv_session *session = file->private_data;
-	ssize_t ret;
+	ssize_t ret = tv_session_enter(session, pos);
 
-	if (pos)
-		return -ESPIPE;
-	mutex_lock(&session->lock);
-	ret = read_locked(session, to, count);
+	if (ret)
+		return ret;
+	ret = read_records(session, to, count);
 	mutex_unlock(&session->lock);
 	return ret;
-}
-
-/*
- * What is left while the device runs. A record half read counts as what it
- * began as, the type as part of the first round.
- */
-static void precopy_left(struct tv_session *session, u64 *initial, u64 *dirty)
-{
-	u32 staged = session->size - session->at;
-	u32 blocks, again;
-
-	tv_track_left(&session->tv->fb, &blocks, &again);
-	*initial = (u64)blocks * TV_RECORD_MAX;
-	*dirty = (u64)again * TV_RECORD_MAX;
-	if (!session->type_done)
-		*initial += TV_REC_SIZE;
-	if (session->initial)
-		*initial += staged;
-	else
-		*dirty += staged;
-}
-
-static long precopy_info(struct tv_session *session, void __user *arg)
-{
-	const size_t minsz = offsetofend(struct vfio_precopy_info, dirty_bytes);
-	struct vfio_precopy_info info = {};
-	u64 initial, dirty;
-
-	if (copy_from_user(&info, arg, minsz))
-		return -EFAULT;
-	if (info.argsz < minsz)
-		return -EINVAL;
-	if (!session->tv)
-		return -ENODEV;
-	if (session->stopped)
-		return -EINVAL;
-	precopy_left(session, &initial, &dirty);
-	info.flags = 0;
-	info.initial_bytes = initial;
-	info.dirty_bytes = dirty;
-	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
-}
-
-static long save_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct tv_session *session = file->private_data;
-	long ret;
-
-	if (cmd != VFIO_MIG_GET_PRECOPY_INFO)
-		return -ENOTTY;
-	mutex_lock(&session->lock);
-	ret = precopy_info(session, (void __user *)arg);
-	mutex_unlock(&session->lock);
-	return ret;
-}
-
-static __poll_t save_poll(struct file *file, poll_table *wait)
-{
-	struct tv_session *session = file->private_data;
-	__poll_t mask = 0;
-	u64 initial, dirty;
-
-	poll_wait(file, &session->wait, wait);
-	mutex_lock(&session->lock);
-	if (!session->tv || session->error) {
-		mask = EPOLLIN | EPOLLRDNORM | EPOLLERR;
-	} else {
-		precopy_left(session, &initial, &dirty);
-		if (session->stopped || initial || dirty)
-			mask = EPOLLIN | EPOLLRDNORM;
-	}
-	mutex_unlock(&session->lock);
-	return mask;
 }
 
 static const struct file_operations save_fops = {
 	.owner = THIS_MODULE,
 	.read = save_read,
-	.unlocked_ioctl = save_ioctl,
+	.unlocked_ioctl = tv_precopy_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.poll = save_poll,
+	.poll = tv_precopy_poll,
 	.release = tv_session_release,
 };
 
@@ -327,7 +248,7 @@ u64 tv_save_left(struct tv_device *tv)
 	if (!session)
 		return TV_REC_SIZE + (u64)tv->fb.blocks * TV_RECORD_MAX + tail;
 	mutex_lock(&session->lock);
-	precopy_left(session, &initial, &dirty);
+	tv_precopy_left(session, &initial, &dirty);
 	if (!session->regs_done)
 		dirty += TV_REC_SIZE + sizeof(struct tv_regs_image);
 	if (!session->end_done)

@@ -57,6 +57,23 @@ struct file *tv_session_file(struct tv_session *session, const char *name,
 	return file;
 }
 
+/*
+ * Begins a read or write: a negative errno, or 0 with session->lock held. What
+ * has failed once has failed for good.
+ */
+int tv_session_enter(struct tv_session *session, const loff_t *pos)
+{
+	int ret;
+
+	if (pos)
+		return -ESPIPE;
+	mutex_lock(&session->lock);
+	ret = session->tv ? session->error : -ENODEV;
+	if (ret)
+		mutex_unlock(&session->lock);
+	return ret;
+}
+
 /* The device lets go: from now on the file returns -ENODEV. */
 void tv_session_end(struct tv_session *session)
 {

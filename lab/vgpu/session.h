@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 #include <linux/kref.h>
+#include <linux/poll.h>
 
 #include "stream.h"
 #include "vgpu.h"
@@ -47,6 +48,7 @@ struct tv_regs_image {
 struct tv_session *tv_session_new(struct tv_device *tv);
 struct file *tv_session_file(struct tv_session *session, const char *name,
 			     const struct file_operations *fops, int flags);
+int tv_session_enter(struct tv_session *session, const loff_t *pos);
 void tv_session_end(struct tv_session *session);
 void tv_session_put(struct tv_session *session);
 int tv_session_release(struct inode *inode, struct file *file);
@@ -55,6 +57,11 @@ int tv_session_release(struct inode *inode, struct file *file);
 struct file *tv_save_start(struct tv_device *tv, bool stopped);
 void tv_save_stopped(struct tv_session *session);
 u64 tv_save_left(struct tv_device *tv);
+
+/* precopy.c */
+void tv_precopy_left(struct tv_session *session, u64 *initial, u64 *dirty);
+long tv_precopy_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+__poll_t tv_precopy_poll(struct file *file, poll_table *wait);
 
 /* load.c */
 struct file *tv_load_start(struct tv_device *tv);

@@ -40,15 +40,7 @@ wrong, but for a device that cannot be read as fast as the link sends.
    doubled every 3 s; within most.
 4. With over_budget warn or allow, need and the steps of 3 are not held to
    most, up to QEMU's 2,000,000 ms.
-5. Nothing more can be raised, and for 30 s neither that nor a pass has
-   gained: the device dirties faster than its budget lets the link carry.
-   on_timeout abort or postcopy                 -> abort, with the numbers
-   force_complete without a timeout_s           -> 6, at once
-   continue                                     -> abort after an hour
-6. The deadline (``policies.deadline``). force_complete: L = 2,000,000 ms,
-   which lets QEMU stop as it is, and a pause 10 s later if it has not.
-   A paused server gets that limit, too: QEMU counts its device all the same.
-   Never post-copy.
+5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
 
 Missing data. Stun unknown: L goes from 1 straight to B * L_max / S, the whole
 budget; more only by 4. ``vfio_data_transferred`` missing (libvirt < 10.6, or
@@ -67,25 +59,19 @@ from nova_livemig_gpu.model import (
     ActionKind,
     Budget,
     Decision,
-    OnTimeout,
     OverBudget,
     StartPlan,
     Surroundings,
 )
-from nova_livemig_gpu.policies import device_state
+from nova_livemig_gpu.policies import device_end, device_state
 from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
-from nova_livemig_gpu.policies.deadline import at_deadline
+from nova_livemig_gpu.policies.device_end import MOST_LIMIT_MS
 from nova_livemig_gpu.policies.device_state import LOW_LIMIT_MS, View
 from nova_livemig_gpu.policies.limit import limit_max_ms
+from nova_livemig_gpu.policies.outlook import mib
 from nova_livemig_gpu.policies.progress import Progress
 
-#: Most that QEMU takes.
-MOST_LIMIT_MS = 2_000_000
 _PATIENCE_S = 3.0
-_STUCK_S = 30.0
-_ENDLESS_S = 3600.0
-_FULL_THROTTLE = 99
-_FORCE_GRACE_S = 10.0
 _KNOWN_S = 1.0
 _MODEST_MIB_S = 119
 #: Codes of limits that were set before memory was at its floor.
@@ -131,37 +117,19 @@ class DevicePolicy(Policy):
     def decide(self, progress: Progress) -> Decision | None:
         if progress.postcopy or progress.aborting:
             return None
-        late = self._late(progress)
+        late = device_end.late(self.budget, progress)
         if late is not None:
             return late
         if progress.forced:
-            return self._unlimited(progress, "paused", "the server is paused")
+            return device_end.unlimited(
+                progress, "paused", "the server is paused"
+            )
         view = device_state.look(self.budget, self.around, progress)
         if view is None or progress.limit_ms is None:
             return None
         if progress.limit_code in _LOW:
             return self._low(progress, view)
         return self._raised(progress, view)
-
-    def _late(self, progress: Progress) -> Decision | None:
-        late = at_deadline(self.budget, progress, postcopy_ready=False)
-        if late is None or late.action.kind is not ActionKind.FORCE_COMPLETE:
-            return late
-        assert self.budget.timeout_s is not None
-        since_s = progress.elapsed_s - self.budget.timeout_s
-        if since_s > _FORCE_GRACE_S:
-            return late
-        return self._unlimited(progress, "deadline_limit", late.reason)
-
-    def _unlimited(
-        self, progress: Progress, code: str, reason: str
-    ) -> Decision | None:
-        """Let QEMU stop the guest as it is; None: it may already."""
-        if progress.limit_ms == MOST_LIMIT_MS:
-            return None
-        return Decision(
-            Action(ActionKind.SET_DOWNTIME, MOST_LIMIT_MS), code, reason
-        )
 
     def _low(self, progress: Progress, view: View) -> Decision | None:
         if not progress.pass_count and not _telling(progress):
@@ -171,7 +139,7 @@ class DevicePolicy(Policy):
         if device_state.memory_settled(progress, view):
             if device_state.first_copy(self.around, progress, view):
                 return None
-            floor = f"memory is at its floor of {_mib(view.floor_bytes)}"
+            floor = f"memory is at its floor of {mib(view.floor_bytes)}"
             return self._first_raise(progress, view, floor)
         wanted = max(1, int(view.low_bytes / view.qemu_bps * 1e3))
         now = progress.limit_ms or 0
@@ -180,7 +148,7 @@ class DevicePolicy(Policy):
         return _limit(
             wanted,
             "measured",
-            f"the link carries {_mib(view.link_bps)}/s",
+            f"the link carries {mib(view.link_bps)}/s",
             view,
         )
 
@@ -197,10 +165,10 @@ class DevicePolicy(Policy):
             bytes_, why = most, "its device state is unknown: all the budget"
         elif need > most and not self._over:
             bytes_ = most
-            why = f"{_mib(need)} are needed, the budget allows {_mib(most)}"
+            why = f"{mib(need)} are needed, the budget allows {mib(most)}"
         else:
             bytes_ = need
-            device = _mib(view.device_bytes or 0)
+            device = mib(view.device_bytes or 0)
             why = f"its devices are expected to need {device}"
         limit = min(max(view.limit_ms(bytes_), 1), MOST_LIMIT_MS)
         return _limit(
@@ -223,56 +191,18 @@ class DevicePolicy(Policy):
             bytes_ = min(bytes_, view.cap_bytes())
         limit = min(view.limit_ms(bytes_), MOST_LIMIT_MS)
         if limit <= 1.01 * (progress.limit_ms or 0) + 1:
-            return self._give_up(progress, view)
+            return device_end.give_up(self.budget, progress, view)
         sent = (
             ""
             if view.sent_bytes is None
-            else (
-                f"; {_mib(view.sent_bytes)} of device state were sent so far"
-            )
+            else (f"; {mib(view.sent_bytes)} of device state were sent so far")
         )
         return _limit(
             limit,
             "device_counts_more" if learned else "still_running",
-            f"QEMU has not switched over with {_mib(now)} allowed{sent}",
+            f"QEMU has not switched over with {mib(now)} allowed{sent}",
             view,
         )
-
-    def _give_up(self, progress: Progress, view: View) -> Decision | None:
-        since_s = progress.elapsed_s - max(progress.limit_s, progress.best_s)
-        if since_s < _STUCK_S or self._slowing(progress, view):
-            return None
-        allowed = view.bytes_of(progress.limit_ms or 0)
-        reason = (
-            f"QEMU does not switch over although {_mib(allowed)} may be left, "
-            f"{allowed / view.link_bps * 1e3:.0f} ms at "
-            f"{_mib(view.link_bps)}/s; {_mib(view.ram_bytes)} of memory are "
-            f"left, device state goes at {_rate(view.sent_bps)}; "
-            f"max_downtime_ms is {self.budget.max_downtime_ms}"
-        )
-        match self.budget.on_timeout:
-            case OnTimeout.FORCE_COMPLETE:
-                if self.budget.timeout_s is not None:
-                    return None
-                if progress.limit_ms == MOST_LIMIT_MS:
-                    kind = ActionKind.FORCE_COMPLETE
-                else:
-                    return self._unlimited(progress, "cannot_converge", reason)
-            case OnTimeout.CONTINUE if since_s < _ENDLESS_S:
-                return None
-            case _:
-                kind = ActionKind.ABORT
-        return Decision(
-            Action(kind), "cannot_converge", reason, view.numbers()
-        )
-
-    def _slowing(self, progress: Progress, view: View) -> bool:
-        """Auto-converge still has something to gain from memory."""
-        if not self.budget.auto_converge or progress.sample is None:
-            return False
-        if view.ram_bytes <= view.low_bytes:
-            return False
-        return (progress.sample.throttle_percent or 0) < _FULL_THROTTLE
 
 
 def _telling(progress: Progress) -> bool:
@@ -284,11 +214,3 @@ def _limit(value: int, code: str, reason: str, view: View) -> Decision:
     return Decision(
         Action(ActionKind.SET_DOWNTIME, value), code, reason, view.numbers()
     )
-
-
-def _mib(value: float) -> str:
-    return f"{value / 2**20:.1f} MiB"
-
-
-def _rate(value: float | None) -> str:
-    return "an unknown rate" if value is None else f"{_mib(value)}/s"

@@ -36,6 +36,36 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Sums:
+    """What a line needs of observations: sums over them, divided by v."""
+
+    count: int
+    nn: float
+    nx: float
+    xx: float
+    ny: float
+    xy: float
+    yy: float
+
+
+def sums(rows: Sequence[Row]) -> Sums:
+    """Return them.
+
+    >>> sums([Row(1, 2.0, 3.0, 0.5)]).xy
+    12.0
+    """
+    return Sums(
+        len(rows),
+        sum(row.n * row.n / row.v for row in rows),
+        sum(row.n * row.x / row.v for row in rows),
+        sum(row.x * row.x / row.v for row in rows),
+        sum(row.n * row.y / row.v for row in rows),
+        sum(row.x * row.y / row.v for row in rows),
+        sum(row.y * row.y / row.v for row in rows),
+    )
+
+
+@dataclass(frozen=True)
 class Line:
     """What is known of a line. Precisions are relative to the noise's."""
 
@@ -54,22 +84,19 @@ class Line:
 
     def learn(self, rows: Sequence[Row]) -> "Line":
         """Return what is known after these observations."""
-        aa, ab, bb = self.aa, self.ab, self.bb
-        ya = aa * self.a + ab * self.b
-        yb = ab * self.a + bb * self.b
-        square = self.a * ya + self.b * yb
-        for row in rows:
-            weight = 1.0 / row.v
-            aa += weight * row.n * row.n
-            ab += weight * row.n * row.x
-            bb += weight * row.x * row.x
-            ya += weight * row.n * row.y
-            yb += weight * row.x * row.y
-            square += weight * row.y * row.y
+        return self.learn_sums(sums(rows))
+
+    def learn_sums(self, seen: Sums) -> "Line":
+        """The same, from their sums: for several lines at once."""
+        aa, ab, bb = self.aa + seen.nn, self.ab + seen.nx, self.bb + seen.xx
+        ya = self.aa * self.a + self.ab * self.b
+        yb = self.ab * self.a + self.bb * self.b
+        square = self.a * ya + self.b * yb + seen.yy
+        ya, yb = ya + seen.ny, yb + seen.xy
         known = replace(self, aa=aa, ab=ab, bb=bb)
         a = (bb * ya - ab * yb) / known._determinant
         b = (aa * yb - ab * ya) / known._determinant
-        alpha = self.alpha + len(rows) / 2
+        alpha = self.alpha + seen.count / 2
         beta = self.beta + max(square - a * ya - b * yb, 0.0) / 2
         evidence = math.log(self._determinant / known._determinant) / 2
         evidence += self.alpha * math.log(self.beta)

@@ -1,4 +1,4 @@
-"""Student's t, and quantiles of a mixture of two of them.
+"""Student's t, and quantiles of a mixture of some.
 
 For whole degrees of freedom the distribution is a finite sum (Abramowitz &
 Stegun 26.7.3, 26.7.4); from 200 on it is taken for normal. Quantiles are
@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 _NORMAL_FROM = 200
 _NORMAL = NormalDist()
-_STEPS = 60
+_STEPS = 36
 
 
 @dataclass(frozen=True)

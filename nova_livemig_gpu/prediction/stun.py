@@ -10,19 +10,14 @@ one of the three has four times the variance, what is unknown in one twice;
 another GPU does not count. Where something is published of the GPU
 (``prediction.published``), it counts with 25 times the variance.
 
-Two priors share the belief, 4 to 1, until the observations decide between
-them (by their evidence), both weak and both from the published tables:
+What is believed before the first observation, and how observations decide,
+stands in ``prediction.beliefs``: b around 2.8 s/GB, noise around a second, or
+a tenth of one where the observations are that precise.
 
-* the line meets 0 at -0.72 GB: the rest of the state costs what 0.72 GB do;
-* any line.
-
-Both: b around 2.8 s/GB (the middle one of the three published lines), noise
-around a second.
-
-P50 and P90 are those of the mixture of the two Student's t: P90 is exceeded
-once in ten times. The interval that holds nine of ten, P5 to P95, is given
-too. vGPUs of the same key are one row of n vGPUs; of different keys P50 add
-and the excesses add as squares. A negative value is given as 0.
+P50 and P90 are those of the mixture of Student's t that comes of it: P90 is
+exceeded once in ten times. The interval that holds nine of ten, P5 to P95, is
+given too. vGPUs of the same key are one row of n vGPUs; of different keys P50
+add and the excesses add as squares. A negative value is given as 0.
 
 Missing data: a framebuffer that is unknown leaves the stun unknown.
 
@@ -36,9 +31,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nova_livemig_gpu.model import Stun
-from nova_livemig_gpu.prediction import published
-from nova_livemig_gpu.prediction.line import Line, Row
-from nova_livemig_gpu.prediction.student import Part, quantile
+from nova_livemig_gpu.prediction import beliefs, published
+from nova_livemig_gpu.prediction.line import Row
+from nova_livemig_gpu.prediction.student import quantile
 
 _GB = 1e9
 _LINK_MBPS = 10_000
@@ -46,15 +41,6 @@ _GROWTH_GB = 9.0
 _DIFFERS = 4.0
 _UNKNOWN = 2.0
 _ELSEWHERE = 25.0
-
-_B0 = 2.8
-_ORIGIN_GB = 0.72
-_ORIGIN_WEIGHT = 100.0
-_WEAK = 0.02
-_ALPHA = 1.0
-_NOISE_S = 1.0
-#: Of the belief that the line meets 0 there.
-_ORIGIN_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -173,16 +159,8 @@ def basis(vgpus: Sequence[VgpuUse]) -> str | None:
 def _of_key(
     key: StunKey, xs: Sequence[float], past: Sequence[StunSeen]
 ) -> Spread:
-    rows = _rows(key, past)
-    lines = [prior.learn(rows) for prior in _PRIORS]
-    odds = (1 - _ORIGIN_SHARE) / _ORIGIN_SHARE
-    gap = lines[1].log_evidence - lines[0].log_evidence
-    share = 1 / (1 + odds * math.exp(min(max(gap, -500.0), 500.0)))
     variance = sum(_noise(x) for x in xs)
-    parts = [
-        Part(each, *line.expect(len(xs), sum(xs), variance))
-        for each, line in zip((share, 1 - share), lines, strict=True)
-    ]
+    parts = beliefs.expect(_rows(key, past), len(xs), sum(xs), variance)
     return Spread(*(quantile(parts, q) for q in (0.05, 0.5, 0.9, 0.95)))
 
 
@@ -236,19 +214,3 @@ def _add(spreads: Sequence[Spread]) -> Spread:
         middle + beyond("p95_s"),
     )
     return Spread(*(max(each, 0.0) for each in found))
-
-
-def _prior(origin_weight: float) -> Line:
-    weight = origin_weight
-    return Line(
-        a=_ORIGIN_GB * _B0,
-        b=_B0,
-        aa=_WEAK + weight,
-        ab=-weight * _ORIGIN_GB,
-        bb=_WEAK + weight * _ORIGIN_GB**2,
-        alpha=_ALPHA,
-        beta=_ALPHA * _NOISE_S**2,
-    )
-
-
-_PRIORS = (_prior(_ORIGIN_WEIGHT), _prior(0.0))

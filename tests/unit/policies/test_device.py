@@ -15,7 +15,8 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
-from nova_livemig_gpu.policies.device import MOST_LIMIT_MS, DevicePolicy
+from nova_livemig_gpu.policies.device import DevicePolicy
+from nova_livemig_gpu.policies.device_end import MOST_LIMIT_MS
 from tests.builders import MIB, budget
 from tests.simulated import FakeClock
 from tests.simulated_device import SimulatedDeviceJob

@@ -5,6 +5,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from statistics import quantiles
 
 from livelab.vfio.measure import cells, foretold, plot, report
 from livelab.vfio.measure.runs import Run
@@ -43,6 +44,7 @@ def _csv(runs: Sequence[Run], file: Path) -> None:
 def markdown(runs: Sequence[Run]) -> str:
     """The table, what else was tried, and what would have been foretold."""
     parts = [title(runs), table(report.HEADINGS, report.rows(runs))]
+    parts += _of_floor(report.empty_ms(runs))
     fast = [run for run in runs if run.cell == cells.FAST.name]
     if fast:
         rows = [[r.policy, r.ended, *_figures(r), r.error or ""] for r in fast]
@@ -61,6 +63,19 @@ def markdown(runs: Sequence[Run]) -> str:
         heads = ("device", "seen before", "told ms", "measured ms", "error")
         parts.append(table(heads, [_told(each) for each in told]))
     return "\n\n".join(parts) + "\n"
+
+
+def _of_floor(empty: Sequence[int]) -> list[str]:
+    if len(empty) < 2:
+        return []
+    low, middle, high = quantiles(empty, n=4, method="inclusive")
+    return [
+        f"floor: {len(empty)} migrations of the empty device, {min(empty)} to "
+        f"{max(empty)} ms, quartiles {low:.0f}, {middle:.0f} and {high:.0f}. "
+        "✓ within 1.3 x minimum + floor; ≈ beyond it, but as many pauses of "
+        "the empty device would have such a median once in twenty times or "
+        "more; ✗ beyond it."
+    ]
 
 
 def _figures(run: Run) -> list[str]:

@@ -10,13 +10,17 @@ and F the memory that is written in a tick of the guest's clock,
 where floor is the median pause of a device with next to nothing in it,
 migrated between the others. Example: 16 MiB without PRE_COPY, 80 Mbit/s, a
 floor of 300 ms: minimum 1684 ms, allowed 2489 ms.
+
+A median beyond that is marked as missed, or, where as many pauses of the empty
+device would have such a median once in twenty times or more (``chance``), as
+not told apart from the stack's own pause.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from livelab.vfio.measure import cells
+from livelab.vfio.measure import cells, chance
 from livelab.vfio.measure.cells import Cell
 from livelab.vfio.measure.runs import Run, of
 from livelab.vfio.sector import TICKS_PER_S
@@ -43,6 +47,7 @@ class Line:
     minimum_ms: float | None
     floor_ms: float | None
     verified: bool
+    chance: float
 
     @property
     def allowed_ms(self) -> float | None:
@@ -71,13 +76,15 @@ def line(cell: Cell, runs: Sequence[Run]) -> Line:
     """What is known of one device."""
     mine = [run for run in runs if run.cell == cell.name]
     by_policy = {name: of(mine, cell.name, name) for name in cells.POLICIES}
+    minimum = _minimum_ms([run for run in mine if not run.empty])
     return Line(
         cell,
         {name: downtime(some) for name, some in by_policy.items()},
         {name: _arrived(some) for name, some in by_policy.items()},
-        _minimum_ms([run for run in mine if not run.empty]),
+        minimum,
         floor_ms(runs),
         all(run.verified for run in mine if run.ended == "completed"),
+        _chance(by_policy[cells.OURS], runs, minimum),
     )
 
 
@@ -92,14 +99,34 @@ def floor_ms(runs: Sequence[Run]) -> float | None:
     return downtime([run for run in runs if run.empty])
 
 
+def empty_ms(runs: Sequence[Run]) -> list[int]:
+    """All pauses of the empty device."""
+    return _pauses([run for run in runs if run.empty])
+
+
 def downtime(runs: Sequence[Run]) -> float | None:
     """The median of those that arrived."""
-    found = [
+    found = _pauses(runs)
+    return median(found) if found else None
+
+
+def _pauses(runs: Sequence[Run]) -> list[int]:
+    return [
         run.downtime_ms
         for run in runs
         if run.ended == "completed" and run.downtime_ms is not None
     ]
-    return median(found) if found else None
+
+
+def _chance(
+    ours: Sequence[Run], runs: Sequence[Run], minimum_ms: float | None
+) -> float:
+    """That the empty device's own pauses had such a median."""
+    middle = downtime(ours)
+    if middle is None or minimum_ms is None:
+        return 0.0
+    beyond = middle - SLACK * minimum_ms
+    return chance.of_median(empty_ms(runs), beyond, len(_pauses(ours)))
 
 
 def _arrived(runs: Sequence[Run]) -> str:
@@ -130,7 +157,7 @@ def _row(one: Line) -> list[str]:
     ]
     allowed = _ms(one.allowed_ms)
     if one.kept is not None:
-        allowed += " ✓" if one.kept else " ✗"
+        allowed += f" {_mark(one)}"
     return [
         one.cell.name,
         *ways,
@@ -140,6 +167,12 @@ def _row(one: Line) -> list[str]:
         "-" if one.ratio is None else f"{one.ratio:.2f}",
         "intact" if one.verified else "WRONG",
     ]
+
+
+def _mark(one: Line) -> str:
+    if one.kept:
+        return "✓"
+    return "≈" if one.chance >= chance.UNLIKELY else "✗"
 
 
 def _ms(value: float | None) -> str:
