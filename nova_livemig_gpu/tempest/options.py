@@ -145,6 +145,7 @@ again and again while the data in its vGPU is intact. Empty: there is none.
 Related options:
 
 * ``vgpu_broken_pattern``
+* ``vgpu_data_command``
 """,
     ),
     cfg.StrOpt(
@@ -152,6 +153,22 @@ Related options:
         default="",
         help="""
 Regular expression that the console shows when the data is not intact.
+""",
+    ),
+    cfg.StrOpt(
+        "vgpu_data_command",
+        default="",
+        help="""
+Command that knows the data in a server's vGPU, where its console does not
+tell. Called with two more words, ``mark`` and the server's id, it puts
+something there before the migration; with ``check`` and the id, it looks
+afterwards whether that is there still. Its exit code is 0 where all is well,
+and what it prints is the reason where not. Quoted as for a shell, but run
+without one. Empty: there is none.
+
+Related options:
+
+* ``vgpu_intact_pattern``
 """,
     ),
     cfg.IntOpt(

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """lab/tempest: what results mean, and what its options take."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 from livelab.errors import LabError
 from livelab.tempest import __main__ as command
-from livelab.tempest import modes, show
+from livelab.tempest import modes, pages, show
 from livelab.tempest.runner import Row
 
 PASSED = Row("tempest.api.compute.admin.m.T.test_a", "success", 3.2, "")
@@ -41,6 +44,28 @@ def test_the_table_counts():
     assert cells[0][0] == "m.T.test_a"
     assert cells[1][-1] == "1 ok, 1 skipped, 0 failed, 3 s"
     assert cells[2][-1] == "0 ok, 0 skipped, 1 failed, 1 s"
+
+
+def test_the_page():
+    text = pages.page({"stock": [PASSED, SKIPPED], "plugin": [SKIPPED]})
+    assert "   * - ``m.T.test_a``\n     - 3 s\n     - —\n" in text
+    assert text.endswith(
+        "\n* ``m.T.test_b``: the volume service is not there\n"
+    )
+
+
+def test_tables_of_what_was_written(tmp_path, capsys):
+    """Of two clouds: runs of the same name are one; a failure is one."""
+    files = tmp_path / "a.json", tmp_path / "b.json"
+    files[0].write_text(json.dumps({"ours": [asdict(PASSED)]}))
+    files[1].write_text(json.dumps({"ours": [asdict(SKIPPED)]}))
+    page = tmp_path / "page.inc"
+    words = ["--table", *map(str, files), "--rst", str(page)]
+    assert command.main(words) == 0
+    assert "1 ok, 1 skipped, 0 failed" in page.read_text()
+    assert "m.T.test_b" in capsys.readouterr().out
+    files[1].write_text(json.dumps({"ours": [asdict(FAILED)]}))
+    assert command.main(words) == 1
 
 
 def test_settings():

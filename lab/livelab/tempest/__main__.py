@@ -23,7 +23,7 @@ from livelab.cloud.client import Client
 from livelab.cloud.ini import Sections, Value
 from livelab.cloud.site import Site
 from livelab.errors import LabError
-from livelab.tempest import conf, install, modes, runner, show
+from livelab.tempest import conf, install, modes, pages, runner, show
 from livelab.tempest.runner import Row
 
 THEIRS = "tempest.api.compute.admin.test_live_migration"
@@ -40,6 +40,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if not console.is_terminal:
         console = Console(highlight=False, width=FILE_COLUMNS)
     try:
+        if given.table:
+            return _conclude(_read(given.table), console, given.rst)
         if not Site().controller.alive():
             raise LabError("the cloud is not up; start it with lab/up")
         more = _settings(given.set)
@@ -50,7 +52,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
         return 130
-    return _conclude(runs, console, given.out)
+    _write(runs, given.out)
+    return _conclude(runs, console, given.rst)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
         "host that is refused",
     )
     parser.add_argument("--out", type=Path, help="file for results, JSON")
+    parser.add_argument(
+        "--table",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="run nothing: the tables of results that --out has written",
+    )
+    parser.add_argument("--rst", type=Path, help="file for the tables, RST")
     return parser
 
 
@@ -138,7 +150,7 @@ def _run(
 
 
 def _conclude(
-    runs: Mapping[str, Sequence[Row]], console: Console, out: Path | None
+    runs: Mapping[str, Sequence[Row]], console: Console, rst: Path | None
 ) -> int:
     theirs = {k: v for k, v in runs.items() if k != "ours"}
     bad = 0
@@ -154,8 +166,31 @@ def _conclude(
     for line in show.reasons(runs):
         console.print(f"  {escape(line)}")
     bad += sum(len(show.failed(rows)) for rows in runs.values())
-    _write(runs, out)
+    if rst is not None:
+        _write_rst(rst, theirs, runs)
     return 1 if bad else 0
+
+
+def _write_rst(
+    file: Path,
+    theirs: Mapping[str, Sequence[Row]],
+    runs: Mapping[str, Sequence[Row]],
+) -> None:
+    parts = []
+    if theirs:
+        parts.append("Tempest's own tests:\n\n" + pages.page(theirs))
+    if "ours" in runs:
+        parts.append("Ours:\n\n" + pages.page({"plugin": runs["ours"]}))
+    file.write_text("\n".join(parts))
+
+
+def _read(files: Sequence[Path]) -> dict[str, list[Row]]:
+    """What was written; rows of runs of the same name together."""
+    runs: dict[str, list[Row]] = {}
+    for file in files:
+        for name, rows in json.loads(file.read_text()).items():
+            runs.setdefault(name, []).extend(Row(**row) for row in rows)
+    return runs
 
 
 def _write(runs: Mapping[str, Sequence[Row]], out: Path | None) -> None:

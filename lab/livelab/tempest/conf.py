@@ -7,6 +7,7 @@ from livelab.cloud import hypervisors, ini
 from livelab.cloud.client import Client
 from livelab.cloud.ini import Sections, Value
 from livelab.cloud.site import REGION, Site
+from livelab.tempest import device
 from livelab.vfio import contents
 
 # MiB rewritten, MiB/s
@@ -51,7 +52,12 @@ def _vgpus(client: Client) -> Sections:
             # Emulated on emulated hosts
             "build_timeout": 300,
         },
-        "livemig_gpu": {"vgpu_resources": "VGPU:1", "booted_pattern": "R"},
+        "livemig_gpu": {
+            "vgpu_resources": "VGPU:1",
+            "booted_pattern": "R",
+            "vgpu_data_command": device.command(client.site),
+            "migration_timeout_s": 300,
+        },
     }
 
 

@@ -19,12 +19,11 @@ def table(title: str, runs: Mapping[str, Sequence[Row]]) -> Table:
     by_run = {name: {r.test: r for r in rows} for name, rows in runs.items()}
     for name in runs:
         made.add_column(name)
-    for test in _tests(runs):
+    for test in tests(runs):
         cells = [_cell(rows.get(test)) for rows in by_run.values()]
-        made.add_row(escape(_short(test)), *cells)
+        made.add_row(escape(short(test)), *cells)
     made.add_section()
-    totals = [_totals(rows) for rows in runs.values()]
-    made.add_row("", *totals)
+    made.add_row("", *map(totals, runs.values()))
     return made
 
 
@@ -35,9 +34,9 @@ def reasons(runs: Mapping[str, Sequence[Row]]) -> list[str]:
     for name, rows in runs.items():
         for row in rows:
             if row.result != "success":
-                found.setdefault((row.test, _why(row)), []).append(name)
+                found.setdefault((row.test, why(row)), []).append(name)
     return [
-        f"{_short(test)} ({', '.join(names)}): {why}"
+        f"{short(test)} ({', '.join(names)}): {why}"
         for (test, why), names in sorted(found.items())
     ]
 
@@ -58,7 +57,8 @@ def differences(one: Sequence[Row], other: Sequence[Row]) -> list[str]:
     )
 
 
-def _tests(runs: Mapping[str, Sequence[Row]]) -> list[str]:
+def tests(runs: Mapping[str, Sequence[Row]]) -> list[str]:
+    """All that any run has."""
     return sorted({row.test for rows in runs.values() for row in rows})
 
 
@@ -69,7 +69,8 @@ def _cell(row: Row | None) -> str:
     return mark if row.result == "skip" else f"{mark}[/] {row.seconds:.0f} s"
 
 
-def _totals(rows: Sequence[Row]) -> str:
+def totals(rows: Sequence[Row]) -> str:
+    """How many of each result, and the seconds."""
     counts = [
         f"{sum(row.result == result for row in rows)} {word}"
         for result, word in (("success", "ok"), ("skip", "skipped"))
@@ -79,13 +80,14 @@ def _totals(rows: Sequence[Row]) -> str:
     return ", ".join([*counts, f"{bad} failed", f"{seconds:.0f} s"])
 
 
-def _short(test: str) -> str:
+def short(test: str) -> str:
+    """A name without what all have in common."""
     for prefix in ("tempest.api.compute.admin.", "nova_livemig_gpu.tempest."):
         test = test.replace(prefix, "")
     return test
 
 
-def _why(row: Row) -> str:
+def why(row: Row) -> str:
     """A skip's reason; a traceback's last line."""
     text = row.reason.strip()
     if row.result != "skip" and text:

@@ -7,7 +7,7 @@ from typing import Any
 from tempest import config
 from tempest.lib import decorators
 
-from nova_livemig_gpu.tempest import base
+from nova_livemig_gpu.tempest import base, contents
 
 CONF = config.CONF
 _POLL_S = 1
@@ -44,15 +44,19 @@ class VgpuTest(base.MigrationTest):
     @decorators.idempotent_id("a0b1c2d3-e4f5-4061-9283-94a5b6c7d822")
     def test_data(self) -> None:
         """What is in the vGPU comes along."""
-        if not CONF.livemig_gpu.vgpu_intact_pattern:
+        options = CONF.livemig_gpu
+        if not (options.vgpu_intact_pattern or options.vgpu_data_command):
             raise self.skipException(
-                "[livemig_gpu] vgpu_intact_pattern is not set"
+                "[livemig_gpu] neither vgpu_intact_pattern nor "
+                "vgpu_data_command is set"
             )
         server_id = self.server(
             self._flavor(), CONF.livemig_gpu.vgpu_image_ref
         )
+        self._by_command("mark", server_id)
         self._check_data(server_id)
         self.assert_moved(self.migrate(server_id))
+        self._by_command("check", server_id)
         self._check_data(server_id)
 
     @decorators.idempotent_id("9fa0b1c2-d3e4-4f50-8172-8394a5b6c721")
@@ -70,8 +74,17 @@ class VgpuTest(base.MigrationTest):
         self.unset_spec(flavor, "bandwidth_mbps")
         self.assert_moved(self.migrate(server_id))
 
+    def _by_command(self, word: contents.Word, server_id: str) -> None:
+        """The cloud's command finds nothing wrong."""
+        command = CONF.livemig_gpu.vgpu_data_command
+        if command:
+            limit_s = CONF.livemig_gpu.migration_timeout_s
+            self.assertIsNone(contents.ask(command, word, server_id, limit_s))
+
     def _check_data(self, server_id: str) -> None:
         """The console shows, from now on, that the data is intact."""
+        if not CONF.livemig_gpu.vgpu_intact_pattern:
+            return
         limit = time.monotonic() + CONF.livemig_gpu.migration_timeout_s
         before = self._shown(server_id)
         while len(self._shown(server_id)) <= len(before):

@@ -1,0 +1,40 @@
+"""What is in a server's vGPU, marked and looked at by a command.
+
+A guest tells by its console where it can. Where it cannot, such as a test
+device whose contents only its host can see, the cloud's operator has a
+command that can.
+"""
+
+import shlex
+import subprocess
+from typing import Literal
+
+Word = Literal["mark", "check"]
+_LONGEST = 2000
+
+
+def ask(
+    command: str, word: Word, server_id: str, timeout_s: float
+) -> str | None:
+    """Run the command with two more words; return what is wrong, or None.
+
+    It is right where the exit code is 0. With ``vgpu-data --cloud x`` and
+    ``mark`` it runs ``vgpu-data --cloud x mark SERVER``.
+
+    :raises OSError: it cannot be run
+    :raises subprocess.TimeoutExpired: it has not ended in time
+    """
+    argv = [*shlex.split(command), word, server_id]
+    done = subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=timeout_s,
+    )
+    if done.returncode == 0:
+        return None
+    said = done.stdout.strip()[-_LONGEST:] or "it said nothing"
+    return f"{shlex.join(argv)}: exit code {done.returncode}: {said}"
