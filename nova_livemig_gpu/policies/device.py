@@ -36,8 +36,8 @@ wrong, but for a device that cannot be read as fast as the link sends.
 2. Then L is raised, once, to min(need, most).
 3. If QEMU has not switched over 3 s later (and no first copy is running),
    it counts more than was predicted: L is raised to 1.25 * (F + all of the
-   framebuffer), or what was sent of it (``vfio_data_transferred``), then
-   doubled every 3 s; within most.
+   framebuffer), or what was sent of it (``vfio_data_transferred``), where
+   that is a tenth more than L at least, then doubled every 3 s; within most.
 4. With over_budget warn or allow, need and the steps of 3 are not held to
    most, up to QEMU's 2,000,000 ms.
 5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
@@ -72,6 +72,8 @@ from nova_livemig_gpu.policies.outlook import mib
 from nova_livemig_gpu.policies.progress import Progress
 
 _PATIENCE_S = 3.0
+#: What is less above what was not enough would not be enough either.
+_MORE = 1.1
 _KNOWN_S = 1.0
 _MODEST_MIB_S = 119
 #: Codes of limits that were set before memory was at its floor.
@@ -185,7 +187,7 @@ class DevicePolicy(Policy):
             return None
         now = view.bytes_of(progress.limit_ms or 0)
         wanted = view.needed_bytes(view.most_bytes) or 0.0
-        learned = wanted > now
+        learned = wanted > _MORE * now
         bytes_ = wanted if learned else 2 * now
         if not self._over:
             bytes_ = min(bytes_, view.cap_bytes())

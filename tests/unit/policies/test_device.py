@@ -330,6 +330,23 @@ def test_a_device_that_streams_for_ever_is_not_waited_for_twice():
     assert 30 < run.clock.t < 45
 
 
+def test_a_size_hardly_above_what_was_not_enough_is_doubled():
+    """64 MiB of framebuffer are known, 79 allowed, 80 counted by QEMU."""
+    run = Run(
+        around(1326, 64),
+        budget(max_downtime_ms=200, over_budget=OverBudget.ALLOW),
+        framebuffer=72,
+        device_rate=0,
+        precopy=False,
+        fixed=8,
+        rate=0,
+        working_set=1,
+        shows_bytes=False,
+    )
+    assert run.completed
+    assert run.codes[-1] == "still_running"
+
+
 @settings(max_examples=15, deadline=None)
 @given(cases, stuns, st.sampled_from(list(OnTimeout)))
 def test_with_allow_it_always_completes(job, stun, on_timeout):
