@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 
 class AbortedWaiting(Exception):
-    """A migration was aborted while it waited; it is to be rolled back."""
+    """A migration was aborted before it went; it is to be rolled back."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,16 @@ class Place:
             raise AbortedWaiting
         return waited_s > 0
 
+    def depart(self) -> None:
+        """Say that it goes now: from here on libvirt's job is what can be
+        aborted.
+
+        :raises AbortedWaiting: it was aborted before
+        """
+        if not self.lane.depart():
+            LOG.info("Aborted before it went", instance=self._instance)
+            raise AbortedWaiting
+
     def enter_unknown(self) -> None:
         """Go onto the link at once, as one that nothing is known of."""
         self.lane.enter(UNKNOWN, self._sharers.terms, lambda lane: None)
@@ -127,7 +137,8 @@ class Outbound:
             )
 
     def cancel(self, instance: Any) -> bool:
-        """Abort the waiting of a server. False: it does not wait."""
+        """Abort one that waits or is about to go, see :meth:`Place.depart`.
+        False: there is none."""
         name = instance.uuid
         return self._turns.cancel(name) or self._sharers.cancel(name)
 

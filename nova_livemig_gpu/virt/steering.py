@@ -77,9 +77,10 @@ class Steering:
         leave the migration to Nova.
 
         :raises MigrationRefused: it must not start; its user is told
-        :raises AbortedWaiting: it was aborted while it waited
+        :raises AbortedWaiting: it was aborted before it went
         """
         if self.release is None:
+            place.depart()
             return None
         try:
             session = self._begin(context, instance, dest, migrate_data, place)
@@ -98,6 +99,7 @@ class Steering:
                 instance=instance,
             )
             place.enter_unknown()
+            place.depart()
             return None
         self._sessions[instance.uuid] = session
         report.started(context, instance, CONF.host)
@@ -139,6 +141,7 @@ class Steering:
         if waited:
             # What was known of it is old, and fewer are on the link.
             policy, foreseen = ahead()
+        place.depart()
         record = records.create(
             migrate_data.migration.uuid,
             trail.head(

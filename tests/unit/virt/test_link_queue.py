@@ -71,6 +71,7 @@ class Server:
             with outbound.turn(self.instance, self.migration) as place:
                 self.lane = place.lane
                 self.waited = place.enter(self._cloud.options, self._wants)
+                place.depart()
                 self.begun.set()
                 assert self.may_end.wait(PATIENCE_S)
         except AbortedWaiting:
@@ -124,6 +125,22 @@ def test_one_that_waits_is_aborted(way):
     assert not cloud.outbound.cancel(first.instance)
     second.end()
     first.end()
+
+
+@pytest.mark.parametrize("entered", [False, True])
+def test_one_that_is_about_to_go_is_aborted(entered):
+    """Nova shows it as running, and libvirt has no job yet."""
+    cloud = Cloud()
+    instance = SimpleNamespace(uuid="s1")
+    with (
+        pytest.raises(AbortedWaiting),
+        cloud.outbound.turn(instance, None) as place,
+    ):
+        if entered:
+            place.enter_unknown()
+        assert cloud.outbound.cancel(instance)
+        place.depart()
+    assert not cloud.outbound.cancel(instance)
 
 
 @pytest.mark.parametrize(
