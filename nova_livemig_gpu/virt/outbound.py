@@ -86,6 +86,18 @@ class Place:
             raise AbortedWaiting
         return waited_s > 0
 
+    def again(self, demand: Callable[[Terms], Demand]) -> None:
+        """Say what it wants now, having waited. Never raises."""
+        try:
+            found = demand(self._sharers.terms)
+        except Exception:
+            LOG.exception(
+                "What this live migration needs of the link is not known",
+                instance=self._instance,
+            )
+            found = UNKNOWN
+        self.lane.changed(found)
+
     def depart(self) -> None:
         """Say that it goes now: from here on libvirt's job is what can be
         aborted.

@@ -10,8 +10,10 @@ from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.migration.hook_calls import HookCalls
 from nova_livemig_gpu.migration.record import Records
+from nova_livemig_gpu.migration.sharers import Terms
 from nova_livemig_gpu.model import JobState, Outcome
 from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.policies.sharing import Demand
 from nova_livemig_gpu.virt import (
     aftermath,
     appetite,
@@ -128,19 +130,15 @@ class Steering:
                 self.running,
             )
 
+        def demand(terms: Terms) -> Demand:
+            link = self._links.between(options, context, dest)
+            return appetite.demand(policy, foreseen, terms, link)
+
         policy, foreseen = ahead()
-        waited = place.enter(
-            options,
-            lambda terms: appetite.demand(
-                policy,
-                foreseen,
-                terms,
-                self._links.between(options, context, dest),
-            ),
-        )
-        if waited:
+        if place.enter(options, demand):
             # What was known of it is old, and fewer are on the link.
             policy, foreseen = ahead()
+            place.again(demand)
         place.depart()
         record = records.create(
             migrate_data.migration.uuid,

@@ -174,6 +174,17 @@ def test_a_fault_of_ours_is_told_and_the_migration_goes(caplog):
     second.end()
 
 
+def test_what_it_needs_is_told_anew_after_it_has_waited(caplog):
+    cloud = Cloud()
+    with cloud.outbound.turn(SimpleNamespace(uuid="s1"), None) as place:
+        place.enter(cloud.options, lambda terms: LARGE)
+        place.again(lambda terms: Demand(terms.capacity_bps / 4))
+        assert place.lane.demand.need_bps == pytest.approx(117.5e6 / 4)
+        place.again(lambda terms: 1 / 0)
+        assert place.lane.demand is UNKNOWN
+    assert "needs of the link is not known" in caplog.text
+
+
 def test_it_waits_no_longer_than_that():
     cloud = Cloud(link_wait_s=1)
     first = started(cloud, "s1")
