@@ -78,10 +78,10 @@ class Place:
         except Exception:
             LOG.exception(
                 "This live migration takes no part in sharing the link: it "
-                "goes at once, and its rate is not limited",
+                "goes at once, as one that nothing is known of",
                 instance=self._instance,
             )
-            self.lane.changed(UNKNOWN)
+            self.enter_unknown()
         if not waiting.over(self.lane):
             raise AbortedWaiting
         return waited_s > 0

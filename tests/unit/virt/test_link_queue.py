@@ -170,6 +170,7 @@ def test_a_fault_of_ours_is_told_and_the_migration_goes(caplog):
     assert second.waited is False
     assert "takes no part in sharing the link" in caplog.text
     assert second.lane.share_bps() is None
+    assert first.lane.share_bps() == pytest.approx(117.5e6 / 2)
     first.end()
     second.end()
 
