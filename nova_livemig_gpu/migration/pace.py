@@ -36,7 +36,7 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies import dynamic_rate, need
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.policies.sharing import Demand
+from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
 
 _BITS = 8
 _MEGA = 10**6
@@ -89,6 +89,10 @@ class Pace:
         return replace(progress, ahead_bps=most_bps), self._decide(
             progress, rate_bps, "dynamic_rate"
         )
+
+    def give_up(self) -> None:
+        """Its rate is not looked after any more."""
+        self._lane.changed(UNKNOWN)
 
     def _tell(self, progress: Progress) -> None:
         """Say what the migration needs from here on."""
