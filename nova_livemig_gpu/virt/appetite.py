@@ -1,8 +1,11 @@
 """What a migration wants of the link, as Nova's side knows it."""
 
+from dataclasses import replace
+
 from nova_livemig_gpu.history.transports import Link
 from nova_livemig_gpu.migration.pace import Pace
 from nova_livemig_gpu.migration.sharers import Lane, Terms
+from nova_livemig_gpu.model import BandwidthLaw
 from nova_livemig_gpu.policies import need
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.limit import goes_up_to_ms
@@ -39,10 +42,18 @@ def demand(
 
 
 def pace(policy: Policy, foreseen: Foreseen, lane: Lane | None) -> Pace | None:
-    """Return what looks after its rate; None: nothing does."""
+    """Return what looks after its rate; None: nothing does.
+
+    With a VFIO device ``bandwidth_law`` is ``full``: what the device's stop
+    may be is reckoned from what the link carries (``policies.device``), and
+    that is seen only where as much is sent.
+    """
     if lane is None or not _paced(policy):
         return None
-    return Pace(lane, policy.budget, _load(policy, foreseen), foreseen.curve)
+    budget = policy.budget
+    if policy.around.vfio:
+        budget = replace(budget, bandwidth_law=BandwidthLaw.FULL)
+    return Pace(lane, budget, _load(policy, foreseen), foreseen.curve)
 
 
 def _paced(policy: Policy) -> bool:

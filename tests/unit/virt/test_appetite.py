@@ -6,7 +6,7 @@ import pytest
 
 from nova_livemig_gpu.history.transports import Link
 from nova_livemig_gpu.migration.sharers import Sharers, Terms
-from nova_livemig_gpu.model import GuestMemory, Surroundings
+from nova_livemig_gpu.model import BandwidthLaw, GuestMemory, Surroundings
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.nova import NovaPolicy
 from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
@@ -61,6 +61,17 @@ def test_the_most_is_its_own_or_that_of_the_destination():
     assert found.most_bps == pytest.approx(47e6)
     assert found.need_bps <= 47e6
     assert demand(own, link=slow).most_bps == 12.5e6
+
+
+@pytest.mark.parametrize("vfio", [False, True])
+def test_a_device_is_not_held_up_by_the_dynamic_law(vfio):
+    """At 50 Mbit/s nothing of its state would fit the budget."""
+    around = Surroundings(overhead_ms=0, vfio=vfio)
+    own = AdaptivePolicy(
+        builders.budget(bandwidth_law=BandwidthLaw.DYNAMIC), around
+    )
+    with Sharers().lane("a") as lane:
+        assert appetite.pace(own, KNOWN, lane).dynamic is not vfio
 
 
 def test_without_a_place_there_is_no_pace():
