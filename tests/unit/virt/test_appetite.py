@@ -6,7 +6,13 @@ import pytest
 
 from nova_livemig_gpu.history.transports import Link
 from nova_livemig_gpu.migration.sharers import Sharers, Terms
-from nova_livemig_gpu.model import BandwidthLaw, GuestMemory, Surroundings
+from nova_livemig_gpu.model import (
+    BandwidthLaw,
+    GuestMemory,
+    OverBudget,
+    Stun,
+    Surroundings,
+)
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.nova import NovaPolicy
 from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
@@ -61,6 +67,26 @@ def test_the_most_is_its_own_or_that_of_the_destination():
     assert found.most_bps == pytest.approx(47e6)
     assert found.need_bps <= 47e6
     assert demand(own, link=slow).most_bps == 12.5e6
+
+
+def with_device(stun, **changes):
+    around = Surroundings(overhead_ms=0, vfio=True, stun=stun)
+    return AdaptivePolicy(builders.budget(**changes), around)
+
+
+def test_a_device_needs_what_fits_its_budget():
+    """1.25 * 16 MiB in 300 ms."""
+    small = Stun(100, 200, 16 * MIB)
+    found = demand(with_device(small))
+    assert found.need_bps / MIB == pytest.approx(66.7, abs=0.1)
+    usual = demand(with_device(None))
+    assert usual.need_bps / MIB == pytest.approx(25.4, abs=0.5)
+    for other in (
+        with_device(Stun(100, 200)),
+        with_device(Stun(100, 200, 4096 * MIB)),
+        with_device(small, over_budget=OverBudget.ALLOW),
+    ):
+        assert demand(other) == usual
 
 
 @pytest.mark.parametrize("vfio", [False, True])
