@@ -39,7 +39,7 @@ def demand(
     needed = need.need_bps(
         _load(policy, foreseen), min([terms.capacity_bps, *bounds])
     )
-    return Demand(needed, most)
+    return Demand(needed, most, policy.plan().channels or 1)
 
 
 def pace(policy: Policy, foreseen: Foreseen, lane: Lane | None) -> Pace | None:

@@ -117,8 +117,10 @@ def test_a_paused_server_is_not_held_up(road):
 def test_what_passes_show_is_what_it_needs(road):
     lane = road.lane(need=30 * MIB)
     road.lane()
+    lane.changed(replace(lane.demand, flows=4))
     pace(lane).look(at_pass_end([300, 60, 12], t_s=60))
     assert 0 < lane.demand.need_bps < 30 * MIB
+    assert lane.demand.flows == 4
     pace(lane).look(at_pass_end([900, 900, 900], t_s=60))
     assert lane.demand.need_bps == 0, "it does not end even alone"
 

@@ -1,6 +1,7 @@
 """What a migration wants of the link."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,15 @@ def test_what_is_foreseen():
     found = demand()
     assert found.need_bps / MIB == pytest.approx(25.4, abs=0.2)
     assert found.most_bps is None
+
+
+def test_its_connections():
+    one = AdaptivePolicy(
+        builders.budget(), Surroundings(overhead_ms=0, vfio=True)
+    )
+    several = type(one)(one.budget, replace(one.around, channels=4))
+    assert demand(one).flows == 1
+    assert demand(several) == replace(demand(one), flows=4)
 
 
 def test_postcopy_needs_nothing():
