@@ -139,7 +139,6 @@ class Steering:
             # What was known of it is old, and fewer are on the link.
             policy, foreseen = ahead()
             place.again(demand)
-        place.depart()
         record = records.create(
             migrate_data.migration.uuid,
             trail.head(
@@ -153,6 +152,8 @@ class Steering:
             options, context, instance, dest, migrate_data, policy
         )
         self._ahead.judge(policy, calls, record, instance)
+        # Hooks that are asked first may have taken long, too.
+        place.depart()
         plan = policy.plan() if policy.steers else None
         if plan is not None:
             LOG.info(
