@@ -69,12 +69,13 @@ class Place:
         waiting = Waiting(
             self._service.driver, self._instance, self._migration, "the link"
         )
-        waited_s = 0.0
+        waited_s, overdue = 0.0, False
         try:
             terms = self.terms(options)
             waited_s = self.lane.enter(
                 demand(terms), terms, lambda lane: self._say(waiting, lane)
             )
+            overdue = 0 < terms.wait_s <= waited_s
         except Exception:
             LOG.exception(
                 "This live migration takes no part in sharing the link: it "
@@ -84,6 +85,13 @@ class Place:
             self.enter_unknown()
         if not waiting.over(self.lane):
             raise AbortedWaiting
+        if overdue:
+            LOG.warning(
+                "It goes after link_wait_s, and may not end beside the others "
+                "on the link: %s",
+                ", ".join(self._sharers.running()),
+                instance=self._instance,
+            )
         return waited_s > 0
 
     def again(self, demand: Callable[[Terms], Demand]) -> None:

@@ -180,6 +180,8 @@ class Session:
                 "The bandwidth of this live migration is not looked after",
                 instance=self.instance,
             )
+            if self.lane is not None:
+                self.lane.changed(UNKNOWN)
             return None
 
     def _let_go(self, job: NovaJob | None) -> None:

@@ -186,11 +186,13 @@ def test_what_it_needs_is_told_anew_after_it_has_waited(caplog):
     assert "needs of the link is not known" in caplog.text
 
 
-def test_it_waits_no_longer_than_that():
+def test_it_waits_no_longer_than_that_and_says_so(caplog):
     cloud = Cloud(link_wait_s=1)
     first = started(cloud, "s1")
+    assert "link_wait_s" not in caplog.text
     second = started(cloud, "s2")
     assert second.waited is True
+    assert "It goes after link_wait_s" in caplog.text
     assert second.migration.saved == ["queued", "running"]
     first.end()
     second.end()
