@@ -101,5 +101,7 @@ class Paced:
                 LOG.warning("%s", exc, instance_uuid=self._server)
                 self._hold_until_s = progress.elapsed_s + _HOLD_S
                 return progress
+            # Not None: what it was limited to is not the link's.
+            progress = replace(progress, bandwidth_mib_s=0)
         self._let_go = False
-        return replace(progress, bandwidth_mib_s=None)
+        return progress
