@@ -165,6 +165,16 @@ def test_no_rate_of_ours_is_left_behind(state, left):
     assert job.speed == left
 
 
+@pytest.mark.parametrize("posted", [False, True])
+def test_what_was_left_to_nova_and_failed_leaves_no_rate_either(posted):
+    """libvirt would keep it for the server's next migration."""
+    own, job = session(), Job(RuntimeError("broken policy"))
+    own.steer(lambda _: job, object(), FakeClock())
+    own.posted = posted
+    own.recover(None, object())
+    assert job.speed == ["as started"] + ["as before"] * (not posted)
+
+
 def test_without_a_pace_it_is_steered_all_the_same(monkeypatch, caplog):
     monkeypatch.setattr(appetite, "pace", lambda *args: 1 / 0)
     own = session()
