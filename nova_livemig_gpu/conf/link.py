@@ -26,6 +26,10 @@ to post-copy, goes as fast as the link allows. The most that a pass is sent at
 is the migration's share of the link (``share_link``); where the link's speed
 is not known, ``bandwidth_mbps``, else 500 Mbit/s.
 
+A server with a VFIO device, such as a vGPU, is sent by ``full`` in any case:
+how long its device may stop it is reckoned from what the link is seen to
+carry.
+
 Related options:
 
 * ``bandwidth_mbps``, ``share_link``, ``link_reserve_percent``

@@ -36,7 +36,7 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies import dynamic_rate, need
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.policies.sharing import Demand
+from nova_livemig_gpu.policies.sharing import UNKNOWN
 
 _BITS = 8
 _MEGA = 10**6
@@ -90,6 +90,10 @@ class Pace:
             progress, rate_bps, "dynamic_rate"
         )
 
+    def give_up(self) -> None:
+        """Its rate is not looked after any more."""
+        self._lane.changed(UNKNOWN)
+
     def _tell(self, progress: Progress) -> None:
         """Say what the migration needs from here on."""
         demand, capacity = self._lane.demand, self._lane.capacity_bps()
@@ -100,7 +104,7 @@ class Pace:
         if progress.postcopy:
             load = replace(load, ends_anyhow=True)
         needed = need.need_bps(load, most)
-        self._lane.changed(Demand(needed, demand.most_bps))
+        self._lane.changed(replace(demand, need_bps=needed))
 
     def _most_bps(self) -> float | None:
         share, own = self._lane.share_bps(), self._own_bps

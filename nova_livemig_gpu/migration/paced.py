@@ -2,7 +2,9 @@
 
 What libvirt refuses is asked again after 5 s, three times in all. After that,
 and after any fault of the pace itself, the rate is set to what it was at the
-start, and the migration goes on without a pace.
+start, again every 5 s for as long as libvirt refuses that, and the migration
+goes on without a pace; to those who share its link it is one that nothing is
+known of.
 """
 
 from dataclasses import replace
@@ -34,11 +36,14 @@ class Paced:
         self._server = server
         self._refusals = 0
         self._hold_until_s = 0.0
+        self._let_go = False
 
     def look(self, progress: Progress) -> Progress:
         """Set the rate, if it is to be another; return what came of it."""
-        if self._pace is None or progress.elapsed_s < self._hold_until_s:
+        if progress.elapsed_s < self._hold_until_s:
             return progress
+        if self._pace is None:
+            return self._released(progress) if self._let_go else progress
         try:
             progress, decision = self._pace.look(progress)
             if decision is None:
@@ -82,11 +87,21 @@ class Paced:
         return self._without(progress)
 
     def _without(self, progress: Progress) -> Progress:
-        self._pace = None
+        if self._pace is not None:
+            self._pace.give_up()
+        self._pace, self._let_go = None, True
+        return self._released(replace(progress, ahead_bps=None))
+
+    def _released(self, progress: Progress) -> Progress:
+        """Lift the limit that is in force, if any."""
         if progress.bandwidth_mib_s:
             try:
                 self._job.set_bandwidth(0)
             except JobRefused as exc:
                 LOG.warning("%s", exc, instance_uuid=self._server)
-                return replace(progress, ahead_bps=None)
-        return replace(progress, bandwidth_mib_s=None, ahead_bps=None)
+                self._hold_until_s = progress.elapsed_s + _HOLD_S
+                return progress
+            # Not None: what it was limited to is not the link's.
+            progress = replace(progress, bandwidth_mib_s=0)
+        self._let_go = False
+        return progress

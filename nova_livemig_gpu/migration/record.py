@@ -19,6 +19,7 @@ from typing import Any
 from oslo_log import log as logging
 
 from nova_livemig_gpu.model import (
+    ActionKind,
     Budget,
     Decision,
     Outcome,
@@ -91,8 +92,15 @@ class Record:
     def decided(
         self, t_s: float, decision: Decision, refused: str | None = None
     ) -> None:
-        """Note a decision, and why it could not be carried out if so."""
-        if len(self.decisions) >= MOST_DECISIONS:
+        """Note a decision, and why it could not be carried out if so.
+
+        Rates are set again and again; the first half of all that are kept
+        may be such, so that how it ended is never left out for them.
+        """
+        most = MOST_DECISIONS
+        if decision.action.kind is ActionKind.SET_BANDWIDTH:
+            most //= 2
+        if len(self.decisions) >= most:
             return
         self.decisions.append(
             {

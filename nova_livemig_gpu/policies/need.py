@@ -11,13 +11,22 @@ anybody). Auto-converge is no reason not to need a rate: what it takes from
 the guest's CPUs can be had by waiting. While it throttles, the curve that is
 seen is that of the throttled guest, and its need falls.
 
+A device's state is sent while the guest stands still, and what that may be
+is reckoned from the rate before (``policies.device``). So of a server with
+devices that hold S bytes, and a downtime limit of up to L_max, N is at least
+
+    N_device = 1.25 * S / L_max
+
+or as said above where that is more than the most that can be had: no rate
+makes it sure then.
+
 Missing data: without a dirty curve or the memory the need is unknown.
 
 Example: 1 GiB, 20 MiB/s written over 128 MiB, 300 ms, 112 MiB/s at most: it
 ends from 20.3 MiB/s on, and needs 25.4.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nova_livemig_gpu.model import DirtyCurve, GuestMemory
 from nova_livemig_gpu.policies.progress import Progress
@@ -38,6 +47,7 @@ class Load:
     :ivar limit_ms: downtime limit that the policy goes up to
     :ivar within_s: that it may still take; None: any time
     :ivar ends_anyhow: it can be switched to post-copy
+    :ivar device_bps: N_device; 0: no device, or nothing is known of it
     """
 
     memory: GuestMemory | None
@@ -45,6 +55,7 @@ class Load:
     limit_ms: float
     within_s: float | None
     ends_anyhow: bool
+    device_bps: float = 0.0
 
 
 def need_bps(load: Load, most_bps: float) -> float | None:
@@ -58,6 +69,11 @@ def need_bps(load: Load, most_bps: float) -> float | None:
         return None
     if not _ends(load, most_bps):
         return 0.0
+    device = load.device_bps if load.device_bps <= most_bps else 0.0
+    return max(_of_memory(load, most_bps), device)
+
+
+def _of_memory(load: Load, most_bps: float) -> float:
     low, high = most_bps / _RANGE, most_bps
     if _ends(load, low):
         return min(_MARGIN * low, most_bps)
@@ -83,12 +99,11 @@ def left(progress: Progress, before: DirtyCurve | None, load: Load) -> Load:
     within_s = load.within_s
     if within_s is not None:
         within_s = max(within_s - progress.elapsed_s, 0.0)
-    return Load(
-        GuestMemory(pages, 0.0, _PAGE),
-        progress.curve(before),
-        load.limit_ms,
-        within_s,
-        load.ends_anyhow,
+    return replace(
+        load,
+        memory=GuestMemory(pages, 0.0, _PAGE),
+        curve=progress.curve(before),
+        within_s=within_s,
     )
 
 

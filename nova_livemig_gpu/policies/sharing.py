@@ -17,7 +17,8 @@ So the shares are never more than C together, and where the needs are, each
 gets what lets it end.
 
 Where C / n is enough for the need of each, TCP's even split is as good, and
-nothing need be limited for the migrations' sake (``even``).
+nothing need be limited for the migrations' sake (``even``). TCP splits evenly
+between connections: who has several has as many parts.
 
 A new one may go if somebody's need does not suffer: if all N, its own among
 them, are P at most. Else it waits, and the order of arrival holds among those
@@ -52,10 +53,12 @@ class Demand:
     :ivar need_bps: see the module; 0: it ends with less than everyone has,
         or by other means, or not at all; None: unknown
     :ivar most_bps: that it may send; None: no limit
+    :ivar flows: connections that it is sent over
     """
 
     need_bps: float | None = None
     most_bps: float | None = None
+    flows: int = 1
 
 
 #: Of a migration that nothing is known of, or that Nova steers.
@@ -111,8 +114,10 @@ def divide(
 
 def even(capacity: float, demands: Sequence[Demand]) -> bool:
     """Whether an even split gives everyone what it needs."""
-    fair = capacity / max(len(demands), 1)
-    return all(_wanted(each, 0.0, capacity) <= fair for each in demands)
+    flow = capacity / max(sum(each.flows for each in demands), 1)
+    return all(
+        _wanted(each, 0.0, capacity) <= flow * each.flows for each in demands
+    )
 
 
 def may_go(

@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 
 class AbortedWaiting(Exception):
-    """A migration was aborted while it waited; it is to be rolled back."""
+    """A migration was aborted before it went; it is to be rolled back."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +69,52 @@ class Place:
         waiting = Waiting(
             self._service.driver, self._instance, self._migration, "the link"
         )
-        waited_s = 0.0
+        waited_s, overdue = 0.0, False
         try:
             terms = self.terms(options)
             waited_s = self.lane.enter(
                 demand(terms), terms, lambda lane: self._say(waiting, lane)
             )
+            overdue = 0 < terms.wait_s <= waited_s
         except Exception:
             LOG.exception(
                 "This live migration takes no part in sharing the link: it "
-                "goes at once, and its rate is not limited",
+                "goes at once, as one that nothing is known of",
                 instance=self._instance,
             )
-            self.lane.changed(UNKNOWN)
+            self.enter_unknown()
         if not waiting.over(self.lane):
             raise AbortedWaiting
+        if overdue:
+            LOG.warning(
+                "It goes after link_wait_s, and may not end beside the others "
+                "on the link: %s",
+                ", ".join(self._sharers.running()),
+                instance=self._instance,
+            )
         return waited_s > 0
+
+    def again(self, demand: Callable[[Terms], Demand]) -> None:
+        """Say what it wants now, having waited. Never raises."""
+        try:
+            found = demand(self._sharers.terms)
+        except Exception:
+            LOG.exception(
+                "What this live migration needs of the link is not known",
+                instance=self._instance,
+            )
+            found = UNKNOWN
+        self.lane.changed(found)
+
+    def depart(self) -> None:
+        """Say that it goes now: from here on libvirt's job is what can be
+        aborted.
+
+        :raises AbortedWaiting: it was aborted before
+        """
+        if not self.lane.depart():
+            LOG.info("Aborted before it went", instance=self._instance)
+            raise AbortedWaiting
 
     def enter_unknown(self) -> None:
         """Go onto the link at once, as one that nothing is known of."""
@@ -127,7 +157,8 @@ class Outbound:
             )
 
     def cancel(self, instance: Any) -> bool:
-        """Abort the waiting of a server. False: it does not wait."""
+        """Abort one that waits or is about to go, see :meth:`Place.depart`.
+        False: there is none."""
         name = instance.uuid
         return self._turns.cancel(name) or self._sharers.cancel(name)
 

@@ -25,6 +25,7 @@ from typing import Any
 from nova_livemig_gpu.history.entry import PLAIN, Entry, Settings
 from nova_livemig_gpu.model import JobState, Outcome, Pass
 from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.policies.sharing import capacity_bps
 from nova_livemig_gpu.prediction import shown
 from nova_livemig_gpu.prediction.stun import StunSeen
 from nova_livemig_gpu.virt.foreseen import Foreseen
@@ -46,7 +47,8 @@ def entry(
 
     What a migration whose rate was limited while it ran (``migration.pace``)
     shows of the link, and how wrong its prediction was, is not kept: it tells
-    nothing of one that is not limited.
+    nothing of one that is not limited. Its pause was not, so what of that was
+    memory is reckoned with the link's speed; where that is unknown, none was.
 
     :param head: migration, server, source, destination, memory_mb and
         running, as the record has them
@@ -185,17 +187,18 @@ def _stuns(
     keys = {vgpu.key for vgpu in vgpus}
     if len(known) < len(sizes) or len(keys) > 1:
         return ()
-    memory_ms = _last_memory_ms(end)
+    key = keys.pop()
+    memory_ms = _last_memory_ms(end, key.link_mbps)
     stun_ms = outcome.downtime_ms - memory_ms - float(head["overhead_ms"])
-    return (
-        StunSeen(keys.pop(), sum(known), max(stun_ms, 0.0) / 1e3, len(vgpus)),
-    )
+    return (StunSeen(key, sum(known), max(stun_ms, 0.0) / 1e3, len(vgpus)),)
 
 
-def _last_memory_ms(end: Progress | None) -> float:
+def _last_memory_ms(end: Progress | None, link_mbps: float | None) -> float:
     """Copying what memory was left when the loop last looked."""
     if end is None or not end.window:
         return 0.0
     left = end.window[-1].remaining_bytes
     rate = shown.bandwidth_bps(end.passes)
+    if end.bandwidth_mib_s is not None:
+        rate = capacity_bps(link_mbps, 0)
     return left / rate * 1e3 if left and rate else 0.0

@@ -45,6 +45,7 @@ class Session:
     :ivar on_failure: what is to be undone when the migration fails
     :ivar foreseen: what was known before the start
     :ivar lane: its place on the link; None: its rate is not looked after
+    :ivar left_job: our loop has left it to Nova's monitor
     """
 
     instance: Any
@@ -64,6 +65,7 @@ class Session:
     destination: str | None = None
     foreseen: Foreseen = field(default_factory=Foreseen)
     lane: Lane | None = None
+    left_job: NovaJob | None = None
 
     def planned(self, guest: Any) -> Any:
         """Return the guest that starts its migration as planned."""
@@ -180,10 +182,13 @@ class Session:
                 "The bandwidth of this live migration is not looked after",
                 instance=self.instance,
             )
+            if self.lane is not None:
+                self.lane.changed(UNKNOWN)
             return None
 
     def _let_go(self, job: NovaJob | None) -> None:
         """Leave nothing in force that Nova's monitor knows nothing of."""
+        self.left_job = job
         if job is not None:
             job.release_speed()
         if self.lane is not None:
@@ -198,9 +203,12 @@ class Session:
         )
 
     def recover(self, host: Any, guest: Any) -> None:
-        """Resume a guest that was paused for a migration that failed."""
+        """Resume a guest that was paused for a migration that failed, and
+        leave it no limit of ours."""
         if self.posted:
             return
+        if self.left_job is not None:
+            self.left_job.leave_speed()
         libvirt_migrate.run_recover_tasks(
             host, guest, self.instance, self.on_failure
         )

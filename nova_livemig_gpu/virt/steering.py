@@ -10,8 +10,10 @@ from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.migration.hook_calls import HookCalls
 from nova_livemig_gpu.migration.record import Records
+from nova_livemig_gpu.migration.sharers import Terms
 from nova_livemig_gpu.model import JobState, Outcome
 from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.policies.sharing import Demand
 from nova_livemig_gpu.virt import (
     aftermath,
     appetite,
@@ -77,9 +79,10 @@ class Steering:
         leave the migration to Nova.
 
         :raises MigrationRefused: it must not start; its user is told
-        :raises AbortedWaiting: it was aborted while it waited
+        :raises AbortedWaiting: it was aborted before it went
         """
         if self.release is None:
+            place.depart()
             return None
         try:
             session = self._begin(context, instance, dest, migrate_data, place)
@@ -98,6 +101,7 @@ class Steering:
                 instance=instance,
             )
             place.enter_unknown()
+            place.depart()
             return None
         self._sessions[instance.uuid] = session
         report.started(context, instance, CONF.host)
@@ -126,19 +130,15 @@ class Steering:
                 self.running,
             )
 
+        def demand(terms: Terms) -> Demand:
+            link = self._links.between(options, context, dest)
+            return appetite.demand(policy, foreseen, terms, link)
+
         policy, foreseen = ahead()
-        waited = place.enter(
-            options,
-            lambda terms: appetite.demand(
-                policy,
-                foreseen,
-                terms,
-                self._links.between(options, context, dest),
-            ),
-        )
-        if waited:
+        if place.enter(options, demand):
             # What was known of it is old, and fewer are on the link.
             policy, foreseen = ahead()
+            place.again(demand)
         record = records.create(
             migrate_data.migration.uuid,
             trail.head(
@@ -152,6 +152,8 @@ class Steering:
             options, context, instance, dest, migrate_data, policy
         )
         self._ahead.judge(policy, calls, record, instance)
+        # Hooks that are asked first may have taken long, too.
+        place.depart()
         plan = policy.plan() if policy.steers else None
         if plan is not None:
             LOG.info(

@@ -1,9 +1,12 @@
 """Servers that wait for the link, as users of the API see them."""
 
+import threading
 from typing import Any
 from unittest import mock
 
 from nova_livemig_gpu.policies.sharing import Demand
+from nova_livemig_gpu.virt.ahead import Ahead
+from nova_livemig_gpu.virt.outbound import Outbound
 from tests.functional.fake_job import FakeJob
 from tests.functional.test_steering import SteeringTestBase
 
@@ -19,7 +22,7 @@ class LinkQueueTests(SteeringTestBase):
         patch = mock.patch(
             "nova_livemig_gpu.virt.appetite.demand", return_value=LARGE
         )
-        patch.start()
+        self.demand = patch.start()
         self.addCleanup(patch.stop)
 
     def migrate(self, server: dict[str, Any]) -> None:
@@ -53,15 +56,49 @@ class LinkQueueTests(SteeringTestBase):
         self.wait_until(lambda: self.host_of(first) == "dest")
         self.wait_until(lambda: self.host_of(second) == "dest")
         self.wait_until(lambda: self.status_of(second) == "completed")
+        self.assertEqual(3, self.demand.call_count, "again after the wait")
+
+    def abort(self, server: dict[str, Any]) -> None:
+        (found,) = self.api.api_get(
+            f"/servers/{server['id']}/migrations"
+        ).body["migrations"]
+        self.api.api_delete(
+            f"/servers/{server['id']}/migrations/{found['id']}"
+        )
+
+    def test_one_that_is_aborted_before_it_goes(self) -> None:
+        """What it needs is still worked out: libvirt has no job yet."""
+        looks, aborted = threading.Event(), threading.Event()
+        look, cancel = Ahead.look, Outbound.cancel
+
+        def slow(*args: Any) -> Any:
+            looks.set()
+            self.assertTrue(aborted.wait(30))
+            return look(*args)
+
+        def seen(*args: Any) -> bool:
+            found = cancel(*args)
+            aborted.set()
+            return found
+
+        server = self.boot()
+        job: FakeJob = self.useFixture(FakeJob(self))
+        with (
+            mock.patch.object(Ahead, "look", slow),
+            mock.patch.object(Outbound, "cancel", seen),
+        ):
+            self.migrate(server)
+            self.assertTrue(looks.wait(30))
+            self.assertEqual("running", self.status_of(server))
+            self.abort(server)
+            self.wait_until(lambda: self.status_of(server) == "cancelled")
+        self._wait_for_state_change(server, "ACTIVE")
+        self.assertEqual("src", self.host_of(server))
+        self.assertFalse(job.started.is_set())
 
     def test_one_that_waits_is_aborted(self) -> None:
         job, first, second = self.two()
-        (found,) = self.api.api_get(
-            f"/servers/{second['id']}/migrations"
-        ).body["migrations"]
-        self.api.api_delete(
-            f"/servers/{second['id']}/migrations/{found['id']}"
-        )
+        self.abort(second)
         self.wait_until(lambda: self.status_of(second) == "cancelled")
         self._wait_for_state_change(second, "ACTIVE")
         self.assertEqual("src", self.host_of(second))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from nova_livemig_gpu.migration.job import JobRefused
 from nova_livemig_gpu.migration.loop import SteeringLoop
 from nova_livemig_gpu.migration.pace import Pace
 from nova_livemig_gpu.migration.record import Record
@@ -13,7 +14,7 @@ from nova_livemig_gpu.model import BandwidthLaw, JobState, Surroundings
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.need import Load
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.policies.sharing import Demand
+from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
 from tests.builders import MIB, at_pass_end, budget, sample
 from tests.simulated import FakeClock, SimulatedJob
 
@@ -116,8 +117,10 @@ def test_a_paused_server_is_not_held_up(road):
 def test_what_passes_show_is_what_it_needs(road):
     lane = road.lane(need=30 * MIB)
     road.lane()
+    lane.changed(replace(lane.demand, flows=4))
     pace(lane).look(at_pass_end([300, 60, 12], t_s=60))
     assert 0 < lane.demand.need_bps < 30 * MIB
+    assert lane.demand.flows == 4
     pace(lane).look(at_pass_end([900, 900, 900], t_s=60))
     assert lane.demand.need_bps == 0, "it does not end even alone"
 
@@ -215,6 +218,30 @@ def test_a_fault_of_ours_lets_the_migration_go_on_as_it_was(road, caplog):
     assert told(job) == [15, 0]
     assert end.sample.state is JobState.COMPLETED
     assert "not looked after" in caplog.text
+    assert lane.demand is UNKNOWN, "it is sent at TCP's rate now"
+
+
+class Stubborn(Elastic):
+    """Whose limit is set at once, and is not lifted at first."""
+
+    refusals: int = 2
+
+    def set_bandwidth(self, mib_s):
+        if not mib_s and self.refusals:
+            self.refusals -= 1
+            self.calls.append(("bandwidth", mib_s))
+            raise JobRefused(what="bandwidth", reason="simulated")
+        super().set_bandwidth(mib_s)
+
+
+def test_a_limit_is_lifted_in_the_end(road):
+    """It would not end by it."""
+    lane = road.lane()
+    road.lane(need=39 * MIB)
+    job, end, _, _ = run(Broken(lane, budget(), LOAD), Stubborn, rate=5)
+    assert told(job) == [5, 0, 0, 0]
+    assert end.bandwidth_mib_s == 0, "it had been limited"
+    assert end.sample.state is JobState.COMPLETED
 
 
 def test_what_libvirt_refuses_is_asked_three_times_and_harms_nothing(

@@ -2,6 +2,7 @@ import json
 import os
 
 from nova_livemig_gpu.migration.record import (
+    MOST_DECISIONS,
     MOST_SAMPLES,
     Record,
     Records,
@@ -99,3 +100,15 @@ def test_a_file_that_cannot_be_written_is_given_up_once(tmp_path, caplog):
         record.decided(1.0, DECISION)
     assert caplog.text.count("state_dir") == 1
     assert Record(None, {}).as_dict()["format"] == 1
+
+
+def test_rates_leave_room_for_how_it_ended(tmp_path):
+    record = made(tmp_path)
+    for mib_s in range(MOST_DECISIONS + 10):
+        rate = Action(ActionKind.SET_BANDWIDTH, mib_s)
+        record.decided(mib_s, Decision(rate, "dynamic_rate", "why"))
+    record.decided(999, Decision(Action(ActionKind.ABORT), "late", "why"))
+    assert record.decisions[-1]["code"] == "late"
+    for _ in range(MOST_DECISIONS):
+        record.decided(999, DECISION)
+    assert len(record.decisions) == MOST_DECISIONS

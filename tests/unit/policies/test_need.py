@@ -61,6 +61,16 @@ def test_a_deadline_needs_more():
     assert need_bps(load(within_s=5), 112 * MIB) == 0, "not even alone"
 
 
+def test_a_device_needs_what_fits_its_budget():
+    idle = load(curve=writes(0.01, 1), device_bps=50 * MIB)
+    assert need_bps(idle, 112 * MIB) == 50 * MIB
+    assert need_bps(idle, 40 * MIB) < 3 * MIB, "no rate makes it sure"
+    usual = need_bps(load(), 112 * MIB)
+    assert need_bps(load(device_bps=1.0), 112 * MIB) == usual
+    left = need.left(at_pass_end([100, 60]), None, idle)
+    assert left.device_bps == 50 * MIB
+
+
 def test_idle_guests_need_next_to_nothing():
     assert need_bps(load(curve=writes(0.01, 1)), 112 * MIB) < 3 * MIB
 

@@ -156,6 +156,14 @@ def test_an_even_split_is_enough_or_not():
     assert even(C, [Demand(60 * MB, 50 * MB), UNKNOWN]), "it may not send it"
 
 
+def test_tcp_splits_between_connections():
+    many, one = Demand(0.0, flows=8), Demand(20 * MB)
+    assert even(C, [Demand(0.0), one])
+    assert not even(C, [many, one]), "a ninth of it"
+    assert even(C, [many, Demand(13 * MB)])
+    assert even(C, [Demand(100 * MB, flows=8), Demand(13 * MB)])
+
+
 @given(capacity=CAPACITIES, demands=st.lists(DEMANDS, max_size=6))
 def test_who_has_what_it_needs_evenly_has_it_by_shares(capacity, demands):
     if not even(capacity, demands):

@@ -1,12 +1,19 @@
 """What a migration wants of the link."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from nova_livemig_gpu.history.transports import Link
 from nova_livemig_gpu.migration.sharers import Sharers, Terms
-from nova_livemig_gpu.model import GuestMemory, Surroundings
+from nova_livemig_gpu.model import (
+    BandwidthLaw,
+    GuestMemory,
+    OverBudget,
+    Stun,
+    Surroundings,
+)
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.nova import NovaPolicy
 from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
@@ -35,6 +42,15 @@ def test_what_is_foreseen():
     assert found.most_bps is None
 
 
+def test_its_connections():
+    one = AdaptivePolicy(
+        builders.budget(), Surroundings(overhead_ms=0, vfio=True)
+    )
+    several = type(one)(one.budget, replace(one.around, channels=4))
+    assert demand(one).flows == 1
+    assert demand(several) == replace(demand(one), flows=4)
+
+
 def test_postcopy_needs_nothing():
     assert demand(policy(postcopy=True)) == Demand(0.0)
 
@@ -61,6 +77,37 @@ def test_the_most_is_its_own_or_that_of_the_destination():
     assert found.most_bps == pytest.approx(47e6)
     assert found.need_bps <= 47e6
     assert demand(own, link=slow).most_bps == 12.5e6
+
+
+def with_device(stun, **changes):
+    around = Surroundings(overhead_ms=0, vfio=True, stun=stun)
+    return AdaptivePolicy(builders.budget(**changes), around)
+
+
+def test_a_device_needs_what_fits_its_budget():
+    """1.25 * 16 MiB in 300 ms."""
+    small = Stun(100, 200, 16 * MIB)
+    found = demand(with_device(small))
+    assert found.need_bps / MIB == pytest.approx(66.7, abs=0.1)
+    usual = demand(with_device(None))
+    assert usual.need_bps / MIB == pytest.approx(25.4, abs=0.5)
+    for other in (
+        with_device(Stun(100, 200)),
+        with_device(Stun(100, 200, 4096 * MIB)),
+        with_device(small, over_budget=OverBudget.ALLOW),
+    ):
+        assert demand(other) == usual
+
+
+@pytest.mark.parametrize("vfio", [False, True])
+def test_a_device_is_not_held_up_by_the_dynamic_law(vfio):
+    """At 50 Mbit/s nothing of its state would fit the budget."""
+    around = Surroundings(overhead_ms=0, vfio=vfio)
+    own = AdaptivePolicy(
+        builders.budget(bandwidth_law=BandwidthLaw.DYNAMIC), around
+    )
+    with Sharers().lane("a") as lane:
+        assert appetite.pace(own, KNOWN, lane).dynamic is not vfio
 
 
 def test_without_a_place_there_is_no_pace():

@@ -71,6 +71,7 @@ class Server:
             with outbound.turn(self.instance, self.migration) as place:
                 self.lane = place.lane
                 self.waited = place.enter(self._cloud.options, self._wants)
+                place.depart()
                 self.begun.set()
                 assert self.may_end.wait(PATIENCE_S)
         except AbortedWaiting:
@@ -126,6 +127,22 @@ def test_one_that_waits_is_aborted(way):
     first.end()
 
 
+@pytest.mark.parametrize("entered", [False, True])
+def test_one_that_is_about_to_go_is_aborted(entered):
+    """Nova shows it as running, and libvirt has no job yet."""
+    cloud = Cloud()
+    instance = SimpleNamespace(uuid="s1")
+    with (
+        pytest.raises(AbortedWaiting),
+        cloud.outbound.turn(instance, None) as place,
+    ):
+        if entered:
+            place.enter_unknown()
+        assert cloud.outbound.cancel(instance)
+        place.depart()
+    assert not cloud.outbound.cancel(instance)
+
+
 @pytest.mark.parametrize(
     ("mbps", "changes"),
     [
@@ -153,15 +170,29 @@ def test_a_fault_of_ours_is_told_and_the_migration_goes(caplog):
     assert second.waited is False
     assert "takes no part in sharing the link" in caplog.text
     assert second.lane.share_bps() is None
+    assert first.lane.share_bps() == pytest.approx(117.5e6 / 2)
     first.end()
     second.end()
 
 
-def test_it_waits_no_longer_than_that():
+def test_what_it_needs_is_told_anew_after_it_has_waited(caplog):
+    cloud = Cloud()
+    with cloud.outbound.turn(SimpleNamespace(uuid="s1"), None) as place:
+        place.enter(cloud.options, lambda terms: LARGE)
+        place.again(lambda terms: Demand(terms.capacity_bps / 4))
+        assert place.lane.demand.need_bps == pytest.approx(117.5e6 / 4)
+        place.again(lambda terms: 1 / 0)
+        assert place.lane.demand is UNKNOWN
+    assert "needs of the link is not known" in caplog.text
+
+
+def test_it_waits_no_longer_than_that_and_says_so(caplog):
     cloud = Cloud(link_wait_s=1)
     first = started(cloud, "s1")
+    assert "link_wait_s" not in caplog.text
     second = started(cloud, "s2")
     assert second.waited is True
+    assert "It goes after link_wait_s" in caplog.text
     assert second.migration.saved == ["queued", "running"]
     first.end()
     second.end()

@@ -122,6 +122,22 @@ def test_the_stun_of_one_kind_of_vgpu():
 
 
 @pytest.mark.parametrize(
+    ("link_mbps", "memory_s"), [(1000, 60 * 2**20 / 117.5e6), (None, 0.0)]
+)
+def test_the_stun_of_one_whose_rate_was_limited(link_mbps, memory_s):
+    """It is not while the guest stands still."""
+    vgpu = VgpuUse(replace(KEY, link_mbps=link_mbps), 2 * 10**9, "nvml")
+    found = kept(
+        replace(DONE, downtime_ms=6_340),
+        replace(FORESEEN, vgpus=(vgpu,)),
+        end(bandwidth_mib_s=6),
+        vfio=True,
+    )
+    (stun,) = found.stuns
+    assert stun.stun_s == pytest.approx(6.29 - memory_s)
+
+
+@pytest.mark.parametrize(
     "vgpus",
     [
         (VgpuUse(KEY, None),),

@@ -80,7 +80,9 @@ class Job:
 
 
 def session(steers=True, stats=None):
-    policy = SimpleNamespace(budget=SimpleNamespace(sources={}))
+    policy = SimpleNamespace(
+        budget=SimpleNamespace(sources={}), steers=False
+    )
     return Session(
         instance=SimpleNamespace(uuid="u"),
         policy=policy,
@@ -163,9 +165,24 @@ def test_no_rate_of_ours_is_left_behind(state, left):
     assert job.speed == left
 
 
+@pytest.mark.parametrize("posted", [False, True])
+def test_what_was_left_to_nova_and_failed_leaves_no_rate_either(posted):
+    """libvirt would keep it for the server's next migration."""
+    own, job = session(), Job(RuntimeError("broken policy"))
+    own.steer(lambda _: job, object(), FakeClock())
+    own.posted = posted
+    own.recover(None, object())
+    assert job.speed == ["as started"] + ["as before"] * (not posted)
+
+
 def test_without_a_pace_it_is_steered_all_the_same(monkeypatch, caplog):
     monkeypatch.setattr(appetite, "pace", lambda *args: 1 / 0)
-    own, _, shown = steer(JobState.COMPLETED)
+    own = session()
+    with Sharers().lane("u") as own.lane:
+        own.lane.enter(Demand(1e6), Terms(1e8), lambda each: None)
+        job = Job(JobState.COMPLETED)
+        shown = own.steer(lambda _: job, object(), FakeClock())
+        assert own.lane.demand is UNKNOWN
     assert isinstance(shown, ConcludedGuest)
     assert "is not looked after" in caplog.text
 

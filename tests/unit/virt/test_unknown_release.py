@@ -14,7 +14,10 @@ def test_nothing_is_steered_and_nothing_refused(monkeypatch, caplog):
     assert "left to Nova" in caplog.text
     own = object.__new__(steering.Steering)
     own.release = None
-    assert own.begin(None, None, "dest", None, None) is None
+    gone = []
+    place = SimpleNamespace(depart=lambda: gone.append(True))
+    assert own.begin(None, None, "dest", None, place) is None
+    assert gone, "an abort of it is Nova's"
     checks = hostchecks.HostChecks(SimpleNamespace(release=None), dict)
     checks.check_host(None, None)
     checks.check_vgpus(None, None)
