@@ -45,7 +45,8 @@ class InterventionTest(base.MigrationTest):
         """Nova 34 alone would leave the server in ERROR.
 
         Nova's own monitor knows no bandwidth of a server's: here only a
-        busy server makes the migration long.
+        busy server makes the migration long. It looks twice a second, and
+        calls an abort that was over in between a failure.
         """
         flavor = self.flavor(policy="nova", postcopy="forbid")
         migration = self.migrate(self.busy_server(flavor))
@@ -57,4 +58,4 @@ class InterventionTest(base.MigrationTest):
             ) from exc
         migration.abort()
         self.assert_stayed(migration)
-        self.assertEqual("cancelled", migration.record()["status"])
+        self.assertIn(migration.record()["status"], ("cancelled", "failed"))
