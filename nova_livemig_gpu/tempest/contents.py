@@ -21,10 +21,17 @@ def ask(
     It is right where the exit code is 0. With ``vgpu-data --cloud x`` and
     ``mark`` it runs ``vgpu-data --cloud x mark SERVER``.
 
+    :raises ValueError: it is empty, or a quote in it is not closed
     :raises OSError: it cannot be run
     :raises subprocess.TimeoutExpired: it has not ended in time
     """
-    argv = [*shlex.split(command), word, server_id]
+    try:
+        words = shlex.split(command)
+    except ValueError as exc:
+        raise ValueError(f"{command!r} is no command: {exc}") from exc
+    if not words:
+        raise ValueError(f"{command!r} is no command: it is empty")
+    argv = [*words, word, server_id]
     done = subprocess.run(
         argv,
         stdin=subprocess.DEVNULL,

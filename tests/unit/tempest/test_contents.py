@@ -55,3 +55,9 @@ def test_one_that_does_not_end():
 def test_one_that_is_not_there():
     with pytest.raises(FileNotFoundError):
         contents.ask("/nowhere/vgpu-data", "mark", "s", 5)
+
+
+@pytest.mark.parametrize("command", ["  ", "vgpu-data 'one"])
+def test_no_command(command):
+    with pytest.raises(ValueError, match="is no command"):
+        contents.ask(command, "mark", "s", 5)

@@ -80,9 +80,7 @@ class Job:
 
 
 def session(steers=True, stats=None):
-    policy = SimpleNamespace(
-        budget=SimpleNamespace(sources={}), steers=False
-    )
+    policy = SimpleNamespace(budget=SimpleNamespace(sources={}), steers=False)
     return Session(
         instance=SimpleNamespace(uuid="u"),
         policy=policy,
