@@ -10,7 +10,8 @@ PARENT = "mtty_mtty"
 TYPE = "mtty-1"
 # Nova looks for a device's parent among the devices of its own machine, and
 # this project for its types in sysfs: nova-compute gets to see them, in the
-# mount namespace of its host.
+# mount namespace of its host. So with the terminal that is a guest's console,
+# without which Nova does not read the console's log.
 SYSFS = """\
 virtual=/sys/devices/virtual parent=mtty/mtty
 [ -d $virtual/$parent ] || {
@@ -26,6 +27,10 @@ virtual=/sys/devices/virtual parent=mtty/mtty
     ln -s ../../devices/virtual/$parent /sys/class/mdev_bus/mtty
 }
 base64 -d | tar -x -C $virtual/$parent
+[ "$(stat -f -c %T /dev/pts)" = tmpfs ] || {
+    mount -t tmpfs -o size=64k lab /dev/pts
+    touch $(seq -f /dev/pts/%g 0 31)
+}
 """
 # Of each type: what a device of it is, and how many more there can be
 TYPES = """\
