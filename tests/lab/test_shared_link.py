@@ -246,7 +246,9 @@ def test_a_share_is_kept_and_leaves_nothing_behind(
     together(network, link, SHARED, first, second)
     assert (first.waited_s, second.waited_s) == (0, 0)
     assert first.ended is JobState.COMPLETED
-    assert second.ended is JobState.CANCELLED
+    # failed: the job was gone before it was looked at, as with Nova's monitor
+    assert second.ended in (JobState.CANCELLED, JobState.FAILED)
+    assert second.codes[-1] == "deadline"
     assert second.rates and 1 <= second.rates[0] <= 6
     assert second.speed_mib_s == NO_LIMIT_MIB_S
 
