@@ -37,11 +37,11 @@ def ask(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
         timeout=timeout_s,
     )
     if done.returncode == 0:
         return None
-    said = done.stdout.strip()[-_LONGEST:] or "it said nothing"
+    # decoded here: eventlet's subprocess does not know ``errors``
+    told = done.stdout.decode(errors="replace")
+    said = told.strip()[-_LONGEST:] or "it said nothing"
     return f"{shlex.join(argv)}: exit code {done.returncode}: {said}"

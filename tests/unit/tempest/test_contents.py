@@ -1,7 +1,6 @@
 """A command that knows what is in a vGPU."""
 
 import shlex
-import subprocess
 import sys
 
 import pytest
@@ -48,8 +47,10 @@ def test_much_is_cut_and_need_not_be_text():
 
 
 def test_one_that_does_not_end():
-    with pytest.raises(subprocess.TimeoutExpired):
+    with pytest.raises(Exception) as seen:
         contents.ask(python("import time; time.sleep(60)"), "mark", "s", 0.2)
+    # of subprocess, or of eventlet's, whichever Nova's release has loaded
+    assert type(seen.value).__name__ == "TimeoutExpired"
 
 
 def test_one_that_is_not_there():
