@@ -94,6 +94,11 @@ class Budget:
     bandwidth_law: BandwidthLaw = BandwidthLaw.FULL
     sources: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def bandwidth_bps(self) -> float | None:
+        """Most to send in bytes/s; None: no limit."""
+        return self.bandwidth_mbps * 1e6 / 8 if self.bandwidth_mbps else None
+
 
 class JobState(Enum):
     """What libvirt says of a migration job."""

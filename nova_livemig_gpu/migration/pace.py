@@ -107,15 +107,10 @@ class Pace:
         self._lane.changed(replace(demand, need_bps=needed))
 
     def _most_bps(self) -> float | None:
-        share, own = self._lane.share_bps(), self._own_bps
+        share, own = self._lane.share_bps(), self._budget.bandwidth_bps
         if share is None or own is None:
             return share if own is None else own
         return min(share, own)
-
-    @property
-    def _own_bps(self) -> float | None:
-        mbps = self._budget.bandwidth_mbps
-        return mbps * _MEGA / _BITS if mbps else None
 
     def _link_bps(self) -> float:
         """The most where nothing else bounds it."""
@@ -136,7 +131,7 @@ class Pace:
         self, progress: Progress, rate_bps: float | None, code: str
     ) -> Decision | None:
         wanted = 0
-        if rate_bps is not None and rate_bps != self._own_bps:
+        if rate_bps is not None and rate_bps != self._budget.bandwidth_bps:
             wanted = max(int(rate_bps / _MIB), 1)
         now = progress.bandwidth_mib_s or 0
         if wanted == now or now < wanted < _LITTLE * now:

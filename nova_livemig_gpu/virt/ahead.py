@@ -3,8 +3,7 @@
 from typing import Any
 
 from nova_livemig_gpu.conf import Options
-from nova_livemig_gpu.migration.hook_calls import HookCalls
-from nova_livemig_gpu.migration.record import Record, Records
+from nova_livemig_gpu.migration.record import Records
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.foresight import Foresight
@@ -18,7 +17,7 @@ class Ahead:
     def __init__(self, service: Service, policy_at_start: str) -> None:
         """:param policy_at_start: taken where the one of now is missing"""
         self._driver = service.driver
-        self._opening = Opening(service.driver, policy_at_start)
+        self.opening = Opening(service.driver, policy_at_start)
         self.foresight = Foresight(service)
 
     def look(
@@ -36,7 +35,7 @@ class Ahead:
         :param running: migrations that leave this host already
         """
         guest = self._driver._host.get_guest(instance)
-        policy = self._opening.policy(
+        policy = self.opening.policy(
             options, records, context, instance, guest, dest, migrate_data
         )
         foreseen = self.foresight.look(
@@ -57,7 +56,7 @@ class Ahead:
     ) -> Policy:
         """Return the policy as far as it is known without a destination."""
         guest = self._driver._host.get_guest(instance)
-        policy = self._opening.policy(
+        policy = self.opening.policy(
             options,
             Records(options.state_dir, options.max_records),
             context,
@@ -68,13 +67,3 @@ class Ahead:
         )
         around = self.foresight.glance(options, policy, instance, guest)
         return type(policy)(policy.budget, around)
-
-    def judge(
-        self,
-        policy: Policy,
-        calls: HookCalls | None,
-        record: Record | None,
-        instance: Any,
-    ) -> None:
-        """:raises MigrationRefused: by the budget, or by a hook"""
-        self._opening.judge(policy, calls, record, instance)

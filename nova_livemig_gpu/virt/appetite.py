@@ -13,9 +13,6 @@ from nova_livemig_gpu.policies.limit import goes_up_to_ms, limit_max_ms
 from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand, capacity_bps
 from nova_livemig_gpu.virt.foreseen import Foreseen
 
-_BITS = 8
-_MEGA = 10**6
-
 
 def demand(
     policy: Policy, foreseen: Foreseen, terms: Terms, link: Link | None
@@ -26,11 +23,10 @@ def demand(
     """
     if terms.capacity_bps is None or not _paced(policy):
         return UNKNOWN
-    own = policy.budget.bandwidth_mbps
     bounds = [
         each
         for each in (
-            own and own * _MEGA / _BITS,
+            policy.budget.bandwidth_bps,
             capacity_bps(link.mbps, 0) if link else None,
         )
         if each

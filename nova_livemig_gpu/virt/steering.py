@@ -151,7 +151,7 @@ class Steering:
         calls = self._calls(
             options, context, instance, dest, migrate_data, policy
         )
-        self._ahead.judge(policy, calls, record, instance)
+        self._ahead.opening.judge(policy, calls, record, instance)
         # Hooks that are asked first may have taken long, too.
         place.depart()
         plan = policy.plan() if policy.steers else None
@@ -197,7 +197,7 @@ class Steering:
         policy = self._ahead.glance(
             self._options.read(), context, instance, migrate_data
         )
-        self._ahead.judge(policy, None, None, instance)
+        self._ahead.opening.judge(policy, None, None, instance)
 
     def _calls(
         self,
