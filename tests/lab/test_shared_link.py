@@ -8,17 +8,15 @@ dirty curves are those that the guests are told to have.
 
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
 
 import libvirt
 import pytest
 from livelab.hosts import Network
 from livelab.libvirtd import Libvirtd
 from livelab.plainguest import PlainGuest
+from livelab.predicting import journey
 from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
@@ -37,11 +35,9 @@ from nova_livemig_gpu.policies.sharing import capacity_bps
 from nova_livemig_gpu.prediction import curve
 from nova_livemig_gpu.virt import appetite
 from nova_livemig_gpu.virt.foreseen import Foreseen
-from nova_livemig_gpu.virt.job import NO_LIMIT_MIB_S, NovaJob
-from nova_livemig_gpu.virt.proxies import PlannedGuest
+from nova_livemig_gpu.virt.job import NO_LIMIT_MIB_S
 from tests import builders
 
-FLAGS = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
 LINK_MBPS = 100
 MEMORY_MIB = 256
 MIB = 2**20
@@ -121,23 +117,24 @@ class Leaver:
         connection = libvirt.open(source.socket_uri)
         guest = libvirt_guest.Guest(connection.lookupByName(self.name))
         record = Record(None, {})
-        job, thread = _start(policy, guest, target)
+        plan = policy.plan()
+        started = journey.start(plan, guest, target)
         end = SteeringLoop(
-            job,
+            started.job,
             policy,
-            policy.plan(),
+            plan,
             record,
             Clock(),
             0.25,
             guest.uuid,
             pace=appetite.pace(policy, self.foreseen, lane),
         ).run()
-        thread.join(30)
+        started.thread.join(30)
         self.total_s = time.monotonic() - began_s
         assert end.sample is not None
         self.ended = end.sample.state
         if self.ended is not JobState.COMPLETED:
-            job.leave_speed()
+            started.job.leave_speed()
             self.speed_mib_s = guest._domain.migrateGetMaxSpeed()
         self.codes = [each["code"] for each in record.decisions]
         self.rates = [
@@ -151,33 +148,6 @@ class Leaver:
             if each.duration_s > 1
         ]
         connection.close()
-
-
-def _start(
-    policy: AdaptivePolicy, guest: Any, target: Libvirtd
-) -> tuple[NovaJob, threading.Thread]:
-    plan = policy.plan()
-    errors: list[Exception] = []
-
-    def operation() -> None:
-        try:
-            PlannedGuest(guest, plan).migrate(target.uri, flags=FLAGS)
-        except libvirt.libvirtError as exc:
-            errors.append(exc)
-
-    thread = threading.Thread(target=operation)
-    thread.start()
-    job = NovaJob(
-        SimpleNamespace(active_migrations={guest.uuid: deque()}),
-        guest,
-        SimpleNamespace(uuid=guest.uuid, save=lambda: None),
-        SimpleNamespace(status="running", save=lambda: None),
-        plan,
-        lambda: not thread.is_alive(),
-        deque(),
-        5,
-    )
-    return job, thread
 
 
 @pytest.fixture

@@ -5,11 +5,8 @@ Everything of the driver below Nova's manager is real: plan, proxy, Nova's
 Guest, job, loop, policy, libvirt and QEMU.
 """
 
-import threading
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import libvirt
@@ -17,6 +14,7 @@ import pytest
 from livelab.hosts import Network
 from livelab.libvirtd import Libvirtd
 from livelab.plainguest import PlainGuest, Running
+from livelab.predicting import journey
 from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
@@ -31,10 +29,7 @@ from nova_livemig_gpu.model import (
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt.completed import CompletedStats
-from nova_livemig_gpu.virt.job import NovaJob
-from nova_livemig_gpu.virt.proxies import PlannedGuest
 
-FLAGS = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
 BUDGET_MS = 300
 # Half of what the link carries: post-copy pays, and pre-copy still ends.
 LOAD = {"ws": 64, "rate": 24, "fill": 16, "sweep": 64}
@@ -42,21 +37,8 @@ LOAD = {"ws": 64, "rate": 24, "fill": 16, "sweep": 64}
 
 @pytest.fixture(scope="module", autouse=True)
 def events() -> Iterator[None]:
-    libvirt.virEventRegisterDefaultImpl()
-    running = True
-
-    def loop() -> None:
-        while running:
-            libvirt.virEventRunDefaultImpl()
-
-    # Wakes the loop up, so that it sees the end.
-    timer = libvirt.virEventAddTimeout(200, lambda *_: None, None)
-    thread = threading.Thread(target=loop, daemon=True)
-    thread.start()
-    yield
-    running = False
-    thread.join(5)
-    libvirt.virEventRemoveTimeout(timer)
+    with journey.Events():
+        yield
 
 
 @dataclass
@@ -94,12 +76,7 @@ def steer(
     completed = CompletedStats(connection, guest.uuid)
     completed.listen()
     found = _run(policy, guest, target)
-    waiting = threading.Event()
-    for _ in range(50):
-        if completed.get() is not None:
-            break
-        waiting.wait(0.1)
-    found.stats = completed.get()
+    found.stats = journey.final_stats(completed)
     completed.close()
     connection.close()
     return found
@@ -107,35 +84,13 @@ def steer(
 
 def _run(policy: AdaptivePolicy, guest: Any, target: Libvirtd) -> Steered:
     plan = policy.plan()
-    errors: list[Exception] = []
-
-    def operation() -> None:
-        try:
-            PlannedGuest(guest, plan).migrate(target.uri, flags=FLAGS)
-        except libvirt.libvirtError as exc:
-            errors.append(exc)
-
-    thread = threading.Thread(target=operation)
-    thread.start()
-    instance = SimpleNamespace(uuid=guest.uuid, save=lambda: None)
-    migration = SimpleNamespace(status="running", save=lambda: None)
-    driver = SimpleNamespace(active_migrations={guest.uuid: deque()})
-    job = NovaJob(
-        driver,
-        guest,
-        instance,
-        migration,
-        plan,
-        lambda: not thread.is_alive(),
-        deque(),
-        5,
-    )
+    started = journey.start(plan, guest, target)
     record = Record(None, {})
     end = SteeringLoop(
-        job, policy, plan, record, Clock(), 0.25, guest.uuid
+        started.job, policy, plan, record, Clock(), 0.25, guest.uuid
     ).run()
-    thread.join(30)
-    return Steered(end, record, migration.status, None, errors)
+    started.thread.join(30)
+    return Steered(end, record, started.migration.status, None, started.errors)
 
 
 @pytest.mark.lab

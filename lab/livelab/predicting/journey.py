@@ -30,6 +30,7 @@ from nova_livemig_gpu.model import (
     JobState,
     OnTimeout,
     Pass,
+    StartPlan,
     Surroundings,
 )
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
@@ -178,7 +179,7 @@ def steer(
         begin = time.monotonic()
         end, record, errors = _run(policy, guest, target)
         elapsed_s = time.monotonic() - begin
-        stats = _stats(completed) if not errors else None
+        stats = final_stats(completed) if not errors else None
     finally:
         completed.close()
         for connection, number in callbacks:
@@ -187,8 +188,23 @@ def steer(
     return Steered(end, record, errors, stats or {}, pause.ms(), elapsed_s)
 
 
-def _run(policy: Policy, guest: Any, target: Libvirtd):
-    plan = policy.plan()
+@dataclass(frozen=True)
+class Started:
+    """A migration under way, as the driver has it.
+
+    :ivar thread: of the operation; it ends with the job
+    :ivar errors: what the operation ended with, if it failed
+    :ivar migration: stands for Nova's record
+    """
+
+    job: NovaJob
+    thread: threading.Thread
+    errors: list[Exception]
+    migration: SimpleNamespace
+
+
+def start(plan: StartPlan, guest: Any, target: Libvirtd) -> Started:
+    """Start a guest's migration as planned, for a loop to steer."""
     errors: list[Exception] = []
 
     def operation() -> None:
@@ -199,26 +215,36 @@ def _run(policy: Policy, guest: Any, target: Libvirtd):
 
     thread = threading.Thread(target=operation)
     thread.start()
+    migration = SimpleNamespace(status="running", save=lambda: None)
     job = NovaJob(
         SimpleNamespace(active_migrations={guest.uuid: deque()}),
         guest,
         SimpleNamespace(uuid=guest.uuid, save=lambda: None),
-        SimpleNamespace(status="running", save=lambda: None),
+        migration,
         plan,
         lambda: not thread.is_alive(),
         deque(),
         5,
     )
+    return Started(job, thread, errors, migration)
+
+
+def _run(policy: Policy, guest: Any, target: Libvirtd):
+    plan = policy.plan()
+    started = start(plan, guest, target)
     record = Record(None, {})
     end = SteeringLoop(
-        job, policy, plan, record, Clock(), POLL_S, guest.uuid
+        started.job, policy, plan, record, Clock(), POLL_S, guest.uuid
     ).run()
-    thread.join(60)
-    return end, record, errors
+    started.thread.join(60)
+    return end, record, started.errors
 
 
-def _stats(completed: CompletedStats) -> dict[str, Any] | None:
-    """The event may come a little after the job's end."""
+def final_stats(completed: CompletedStats) -> dict[str, Any] | None:
+    """Return libvirt's statistics of a job that has ended.
+
+    The event may come a little after the job's end.
+    """
     for _ in range(50):
         if completed.get() is not None:
             break
