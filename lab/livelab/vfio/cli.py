@@ -40,7 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--rate-mbit",
         type=int,
         metavar="N",
-        help="what each machine may be sent (default: no limit)",
+        help="what each machine may send (default: no limit)",
     )
     one.set_defaults(run=_up)
     one = commands.add_parser("down", help="stop and remove them")

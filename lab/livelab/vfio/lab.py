@@ -9,7 +9,7 @@ from pathlib import Path
 from livelab import paths
 from livelab.errors import LabError
 from livelab.hosts import CONTROLLER, Network
-from livelab.vfio import early, image, knowledge, modules, trees
+from livelab.vfio import clock, early, image, knowledge, modules, trees
 from livelab.vfio.image import Image
 from livelab.vfio.machine import MACHINE1, MACHINE2, MEMORY_MIB, Boot, Machine
 
@@ -67,8 +67,12 @@ class VfioLab:
             machine.start(boot)
 
     def wait_ready(self) -> None:
-        """Wait for both; libvirt knows its QEMU then. Raises LabError."""
+        """Wait for both; libvirt knows its QEMU then, and their clocks agree.
+
+        Raises LabError.
+        """
         self._both(Machine.wait_ready)
+        clock.set_right(self.machines)
         if knowledge.find(self.cache, self.image) is None:
             self._both(knowledge.gain)
             knowledge.keep(self.machines[0], self.cache, self.image)

@@ -128,8 +128,8 @@ class Machine:
         return inside.call(self.via, lambda: libvirt.open(self.uri))
 
     def shape(self, rate_mbit: int | None) -> None:
-        """Limit what it is sent; None takes the limit away."""
-        tap.shape(self.link, rate_mbit)
+        """Limit what it sends; None takes the limit away. Raises LabError."""
+        self.run(f"lab-shape {rate_mbit or 'none'}")
 
     def _is_ready(self) -> bool:
         return ": READY" in self.console.read_text(errors="replace")

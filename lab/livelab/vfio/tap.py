@@ -39,19 +39,3 @@ def open_on(bridge: str, name: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def shape(name: str, rate_mbit: int | None, latency_ms: int = 20) -> None:
-    """Limit what goes to the machine behind a tap; None: no limit.
-
-    The burst is 4 ms of the rate, at least 64 KiB, and the queue short, as
-    in Host.shape.
-    """
-    if rate_mbit is None:
-        undo = ["tc", "qdisc", "del", "dev", name, "root"]
-        command.run(undo, check=False)
-        return
-    burst = max(64 * 1024, rate_mbit * 1_000_000 // 2000)
-    limit = f"rate {rate_mbit}mbit burst {burst} latency {latency_ms}ms"
-    argv = ["tc", "qdisc", "replace", "dev", name, "root", "tbf"]
-    command.run([*argv, *limit.split()])

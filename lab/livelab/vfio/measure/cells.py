@@ -18,18 +18,20 @@ from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.staircase import StaircasePolicy
 
-# Well under what two such machines can do on two busy cores (100 to 190)
-RATE_MBIT = 80
+# What two such machines can do on two cores of which nobody else takes much
+RATE_MBIT = 160
 LINK_BPS = RATE_MBIT * 125_000
-# What a socket holds when the guest stops has to be sent in the pause: 4 MiB,
-# Linux's own most, are 3 ms at 10 Gbit/s, and would be 420 ms here. These are
-# 50 ms at most, and fill the link.
-TCP_WMEM = "4096 16384 524288"
-# Memory that is written too, and more that is not
-LOAD = Load(ws_mib=4, rate_mib_s=1, fill_mib=32)
+# What a socket has taken and not sent when the guest stops has to be sent in
+# the pause: Linux's own most, 4 MiB, are 3 ms at 10 Gbit/s, which nobody sees,
+# and 210 ms here. This is 7 ms.
+TCP_NOTSENT = 128 * 1024
+# Memory that is written too, and more that is not: a guest has more of it
+# than framebuffer. It takes time, and shows where a pause holds memory.
+WRITTEN_MIB, WRITTEN_MIB_S, KEPT_MIB = 4, 1, 32
+MEMORY_TO_FRAMEBUFFER = 2.25
 DIRTY_MIB_S = 2
 # More than the link carries
-FAST_MIB_S = 20
+FAST_MIB_S = 40
 SIZES_MIB = (16, 64, 256)
 # What does not end in so long is given up.
 LIMIT_S = 180
@@ -54,10 +56,18 @@ class Cell:
         return f"{self.fb_mib} MiB, {dirty}, {precopy}"
 
     @property
+    def load(self) -> Load:
+        """The memory of the guest that has it."""
+        kept = KEPT_MIB
+        if not self.precopy:
+            kept = max(kept, int(self.fb_mib * MEMORY_TO_FRAMEBUFFER))
+        return Load(WRITTEN_MIB, WRITTEN_MIB_S, kept)
+
+    @property
     def cut_s(self) -> int:
         """When stock's defaults are given up: 20 s for the start, and half
         as much again as all memory and device state need on the link."""
-        whole = (LOAD.memory_mib + self.fb_mib) * 2**20
+        whole = (self.load.memory_mib + self.fb_mib) * 2**20
         return int(20 + 1.5 * whole / LINK_BPS)
 
 

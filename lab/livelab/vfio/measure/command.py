@@ -19,7 +19,7 @@ from rich.table import Table
 from livelab import events
 from livelab.cloud.site import Site
 from livelab.errors import LabError
-from livelab.vfio import table
+from livelab.vfio import clock, table
 from livelab.vfio.lab import VfioLab
 from livelab.vfio.measure import cells, files, realtime, report, runs
 from livelab.vfio.measure.cells import Cell, Turn
@@ -102,7 +102,9 @@ class _Measuring:
         self.moving = Moving
         for machine in self.lab.machines:
             machine.shape(cells.RATE_MBIT)
-            machine.run(f"sysctl -qw net.ipv4.tcp_wmem='{cells.TCP_WMEM}'")
+            machine.run(
+                f"sysctl -qw net.ipv4.tcp_notsent_lowat={cells.TCP_NOTSENT}"
+            )
         empty = Moving(self.lab, "measure-empty", cells.EMPTY)
         try:
             empty.start()
@@ -135,6 +137,7 @@ class _Measuring:
         for turn in turns:
             if self._late():
                 break
+            clock.set_right(self.lab.machines)
             self._show(moving.go(turn, empty=empty))
         moving.check()
         moving.pause()

@@ -27,7 +27,7 @@ class Moving:
     def __init__(self, lab: VfioLab, name: str, cell: Cell) -> None:
         self.lab = lab
         self.cell = cell
-        self.guest = MdevGuest(name, cells.LOAD, kind=device.KIND)
+        self.guest = MdevGuest(name, cell.load, kind=device.KIND)
         self.source, self.target = lab.machines
 
     def start(self) -> None:

@@ -8,8 +8,8 @@ and F the memory that is written in a tick of the guest's clock,
     minimum = (F + D) / B        allowed = 1.3 * minimum + floor
 
 where floor is the median pause of a device with next to nothing in it,
-migrated between the others. Example: 16 MiB without PRE_COPY, 80 Mbit/s, a
-floor of 300 ms: minimum 1684 ms, allowed 2489 ms.
+migrated between the others. Example: 16 MiB without PRE_COPY, 160 Mbit/s, a
+floor of 200 ms: minimum 842 ms, allowed 1294 ms.
 
 A median beyond that is marked as missed, or, where as many pauses of the empty
 device would have such a median once in twenty times or more (``chance``), as
@@ -141,7 +141,7 @@ def _minimum_ms(runs: Sequence[Run]) -> float | None:
     ]
     if not sent:
         return None
-    memory = cells.LOAD.rate_mib_s * 2**20 / TICKS_PER_S
+    memory = cells.WRITTEN_MIB_S * 2**20 / TICKS_PER_S
     return (memory + min(sent)) / cells.LINK_BPS * 1e3
 
 
