@@ -124,6 +124,10 @@ class Sample:
     :ivar throttle_percent: how much auto-converge takes from the CPUs
     :ivar downtime_ms: expected downtime while running, real one at the end
     :ivar vfio_bytes: device state sent so far
+    :ivar stopped: the guest stands still, for its switchover or paused for
+        the migration; None: unknown
+    :ivar clocks_apart_ms: at the end, how far the destination's clock is
+        ahead; it is in no other time
     """
 
     t_s: float
@@ -145,6 +149,8 @@ class Sample:
     vfio_bytes: int | None = None
     disk_total_bytes: int | None = None
     disk_remaining_bytes: int | None = None
+    stopped: bool | None = None
+    clocks_apart_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class SimulatedDeviceJob(SimulatedJob):
     :ivar told: bandwidth that QEMU was told of; None: none
     :ivar device_link: what the device itself can be read at
     :ivar shows_bytes: libvirt tells ``vfio_data_transferred``
+    :ivar lasting: the stop takes its time; else it is over at once
+    :ivar shows_stop: it is seen that the guest stands still
     """
 
     framebuffer: float = 64
@@ -37,6 +39,8 @@ class SimulatedDeviceJob(SimulatedJob):
     told: float | None = 119
     device_link: float = 1000
     shows_bytes: bool = True
+    lasting: bool = False
+    shows_stop: bool = True
 
     device_left: float = 0
     device_sent: float = 0
@@ -45,6 +49,7 @@ class SimulatedDeviceJob(SimulatedJob):
         default_factory=lambda: deque(maxlen=_RATE_STEPS)
     )
     _initial_left: float = 0
+    _stop_s: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,6 +68,11 @@ class SimulatedDeviceJob(SimulatedJob):
     def _advance(self, until: float) -> None:
         while self._t < until and self.state is JobState.RUNNING:
             self._t += _STEP_S
+            if self._stop_s is not None:
+                begun, end = self._stop_s
+                if self._t >= end:
+                    self._end((end - begun) * 1e3)
+                continue
             if self._t < self.setup_s:
                 self.pass_start = self._t
                 continue
@@ -107,10 +117,15 @@ class SimulatedDeviceJob(SimulatedJob):
         seconds += device / min(self.link, self.device_link)
         self.device_sent += device
         self.sent += device
-        self._end(seconds * 1e3)
+        if self.lasting:
+            self._stop_s = self._t, self._t + seconds
+        else:
+            self._end(seconds * 1e3)
 
     def sample(self, t_s: float) -> Sample:
         found = super().sample(t_s)
+        if self.shows_stop:
+            found = replace(found, stopped=self._stop_s is not None)
         if not self.shows_bytes or not self.device_sent:
             return found
         pages = int((self.sent - self.device_sent) * 2**20 / 4096)

@@ -40,13 +40,16 @@ wrong, but for a device that cannot be read as fast as the link sends.
    that is a tenth more than L at least, then doubled every 3 s; within most.
 4. With over_budget warn or allow, need and the steps of 3 are not held to
    most, up to QEMU's 2,000,000 ms.
+   While the guest stands still for its switchover, an hour at most, the
+   devices are sent as they are: nothing is raised or given up then.
 5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
 
 Missing data. Stun unknown: L goes from 1 straight to B * L_max / S, the whole
 budget; more only by 4. ``vfio_data_transferred`` missing (libvirt < 10.6, or
 a device without PRE_COPY): no first copy is waited for. S not told: S = B,
 so that a device that sends nothing before the stop may never switch over,
-and 5 and 6 end it. R or B unknown: only the deadline.
+and 5 and 6 end it. Whether the guest stands still unknown: it is taken to
+run. R or B unknown: only the deadline.
 
 Example: link 50 MB/s, S told 125 MB/s, budget 1500 ms with 100 ms overhead,
 64 MB of framebuffer, p 900 ms, F 5 MB: first limit 30 ms, after a second of
@@ -183,7 +186,11 @@ class DevicePolicy(Policy):
     def _raised(self, progress: Progress, view: View) -> Decision | None:
         if device_state.first_copy(self.around, progress, view):
             return None
-        if progress.elapsed_s - progress.limit_s < _PATIENCE_S:
+        since_s = progress.elapsed_s - progress.limit_s
+        patience_s = _PATIENCE_S
+        if progress.sample and progress.sample.stopped:
+            patience_s = device_end.ENDLESS_S
+        if since_s < patience_s:
             return None
         now = view.bytes_of(progress.limit_ms or 0)
         wanted = view.needed_bytes(view.most_bytes) or 0.0

@@ -33,7 +33,7 @@ from nova_livemig_gpu.policies.progress import Progress
 #: Most that QEMU takes.
 MOST_LIMIT_MS = 2_000_000
 _STUCK_S = 30.0
-_ENDLESS_S = 3600.0
+ENDLESS_S = 3600.0
 _FULL_THROTTLE = 99
 _FORCE_GRACE_S = 10.0
 
@@ -72,7 +72,7 @@ def give_up(budget: Budget, progress: Progress, view: View) -> Decision | None:
             if progress.limit_ms != MOST_LIMIT_MS:
                 return unlimited(progress, "cannot_converge", reason)
             kind = ActionKind.FORCE_COMPLETE
-        case OnTimeout.CONTINUE if since_s < _ENDLESS_S:
+        case OnTimeout.CONTINUE if since_s < ENDLESS_S:
             return None
         case _:
             kind = ActionKind.ABORT

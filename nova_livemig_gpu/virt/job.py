@@ -1,7 +1,7 @@
 """The running migration of a Nova instance, for the loop."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,9 @@ LOG = logging.getLogger(__name__)
 #: (``QEMU_DOMAIN_MIG_BANDWIDTH_MAX`` in src/qemu/qemu_domain.h).
 NO_LIMIT_MIB_S = (2**63 - 1) // 2**20
 
+#: Of a domain in its switchover (``qemuProcessHandleStop`` in libvirt's
+#: src/qemu/qemu_process.c), or suspended while it migrates.
+_STOPPED = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
 _POSTCOPY = "running (post-copy)"
 _INFO_EVERY_S = 30.0
 #: How long an ended job waits for its operation thread, which knows why.
@@ -69,7 +72,7 @@ class NovaJob(Job):
     def sample(self, t_s: float) -> Sample:
         sample = to_sample(self._stats(), t_s)
         if sample.state is JobState.RUNNING:
-            return sample
+            return replace(sample, stopped=self._stopped())
         if self._finished():
             if sample.state is JobState.NONE:
                 return replace(sample, state=self._untangle())
@@ -91,6 +94,14 @@ class NovaJob(Job):
             if errors.domain_gone(exc) or errors.job_in_between(exc):
                 return {"type": libvirt.VIR_DOMAIN_JOB_NONE}
             raise
+
+    def _stopped(self) -> bool | None:
+        try:
+            state: Sequence[int] = self._guest._domain.state()
+        except Exception as exc:
+            LOG.debug("Its state is unknown: %s", exc, instance=self._instance)
+            return None
+        return tuple(state) == _STOPPED
 
     def _untangle(self) -> JobState:
         found = libvirt_migrate.find_job_type(self._guest, self._instance)

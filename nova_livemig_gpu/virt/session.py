@@ -27,7 +27,6 @@ from nova_livemig_gpu.virt.proxies import (
     FallenBackGuest,
     PlannedGuest,
 )
-from nova_livemig_gpu.virt.stats import to_sample
 
 LOG = logging.getLogger(__name__)
 
@@ -241,7 +240,9 @@ class Session:
 
         :param raised: what ``_live_migration`` of Nova ended with
         """
-        stats = self.completed.get()
+        final = ending.final(self.completed.get(), self.instance)
+        if final is not None and final.clocks_apart_ms:
+            self.record.note(clocks_apart_ms=final.clocks_apart_ms)
         return ending.outcome(
             ending.Ended(
                 posted=self.posted,
@@ -249,7 +250,7 @@ class Session:
                 operation_error=self.operation_error,
                 raised=raised,
                 steered=self.steered_end,
-                final=None if stats is None else to_sample(stats, 0.0),
+                final=final,
                 decisions=self.record.decisions,
             )
         )

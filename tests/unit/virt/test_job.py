@@ -2,7 +2,9 @@
 
 from collections import deque
 from types import SimpleNamespace
+from unittest.mock import Mock
 
+import libvirt
 import pytest
 
 from nova_livemig_gpu.migration.loop import JobRefused
@@ -41,6 +43,31 @@ def job(domain, bandwidth_mib_s=0):
         on_failure=deque(),
         save_every_s=5,
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "stopped"),
+    [
+        ([libvirt.VIR_DOMAIN_RUNNING, 1], False),
+        (
+            [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION],
+            True,
+        ),
+        (
+            [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR],
+            False,
+        ),
+        (RuntimeError("no connection"), None),
+    ],
+)
+def test_a_guest_in_its_switchover_stands_still(state, stopped):
+    domain = Domain()
+    domain.jobStats = lambda: {
+        "type": libvirt.VIR_DOMAIN_JOB_UNBOUNDED,
+        "memory_total": 1,
+    }
+    domain.state = Mock(side_effect=[state])
+    assert job(domain).sample(1.0).stopped is stopped
 
 
 def test_bandwidth_is_told_in_libvirts_unit():
