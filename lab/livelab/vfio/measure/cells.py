@@ -28,7 +28,7 @@ TCP_NOTSENT = 128 * 1024
 # Memory that is written too, and more that is not: a guest has more of it
 # than framebuffer. It takes time, and shows where a pause holds memory.
 WRITTEN_MIB, WRITTEN_MIB_S, KEPT_MIB = 4, 1, 32
-MEMORY_TO_FRAMEBUFFER = 2.25
+LEAST_MIB, MEMORY_TO_FRAMEBUFFER = 60, 2.25
 DIRTY_MIB_S = 2
 # More than the link carries
 FAST_MIB_S = 40
@@ -60,7 +60,7 @@ class Cell:
         """The memory of the guest that has it."""
         kept = KEPT_MIB
         if not self.precopy:
-            kept = max(kept, int(self.fb_mib * MEMORY_TO_FRAMEBUFFER))
+            kept = max(LEAST_MIB, int(self.fb_mib * MEMORY_TO_FRAMEBUFFER))
         return Load(WRITTEN_MIB, WRITTEN_MIB_S, kept)
 
     @property
