@@ -124,10 +124,8 @@ class Sample:
     :ivar throttle_percent: how much auto-converge takes from the CPUs
     :ivar downtime_ms: expected downtime while running, real one at the end
     :ivar vfio_bytes: device state sent so far
-    :ivar stopped: the guest stands still, for its switchover or paused for
-        the migration; None: unknown
-    :ivar clocks_apart_ms: at the end, how far the destination's clock is
-        ahead; it is in no other time
+    :ivar stopped: the guest stands still, for its switchover or because it
+        was suspended meanwhile; None: unknown
     """
 
     t_s: float
@@ -150,7 +148,6 @@ class Sample:
     disk_total_bytes: int | None = None
     disk_remaining_bytes: int | None = None
     stopped: bool | None = None
-    clocks_apart_ms: int | None = None
 
 
 @dataclass(frozen=True)

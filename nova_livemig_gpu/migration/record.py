@@ -45,6 +45,7 @@ _SAMPLE_FIELDS = (
     "downtime_ms",
     "vfio_bytes",
     "disk_remaining_bytes",
+    "stopped",
 )
 
 

@@ -40,8 +40,8 @@ wrong, but for a device that cannot be read as fast as the link sends.
    that is a tenth more than L at least, then doubled every 3 s; within most.
 4. With over_budget warn or allow, need and the steps of 3 are not held to
    most, up to QEMU's 2,000,000 ms.
-   While the guest stands still for its switchover, an hour at most, the
-   devices are sent as they are: nothing is raised or given up then.
+   While the guest stands still, which its switchover does, steps 3 to 5 wait,
+   for an hour from the last raise at most: the devices are sent as they are.
 5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
 
 Missing data. Stun unknown: L goes from 1 straight to B * L_max / S, the whole

@@ -4,14 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from oslo_log import log as logging
-
 from nova_livemig_gpu.model import JobState, Outcome, Sample
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt import errors
-from nova_livemig_gpu.virt.stats import to_final
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,23 +29,6 @@ class Ended:
     steered: Progress | None
     final: Sample | None
     decisions: Sequence[Mapping[str, Any]]
-
-
-def final(stats: Mapping[str, Any] | None, instance: Any) -> Sample | None:
-    """Parse libvirt's statistics of the completed job, None without any."""
-    if stats is None:
-        return None
-    found = to_final(stats)
-    if found.clocks_apart_ms:
-        LOG.warning(
-            "The clock of this live migration's destination is %+d ms from "
-            "this host's. libvirt's downtime and total time have that in "
-            "them, the record has not; let chrony or the like keep both "
-            "right.",
-            found.clocks_apart_ms,
-            instance=instance,
-        )
-    return found
 
 
 def outcome(seen: Ended) -> Outcome:

@@ -21,9 +21,6 @@ LOG = logging.getLogger(__name__)
 #: (``QEMU_DOMAIN_MIG_BANDWIDTH_MAX`` in src/qemu/qemu_domain.h).
 NO_LIMIT_MIB_S = (2**63 - 1) // 2**20
 
-#: Of a domain in its switchover (``qemuProcessHandleStop`` in libvirt's
-#: src/qemu/qemu_process.c), or suspended while it migrates.
-_STOPPED = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
 _POSTCOPY = "running (post-copy)"
 _INFO_EVERY_S = 30.0
 #: How long an ended job waits for its operation thread, which knows why.
@@ -96,12 +93,17 @@ class NovaJob(Job):
             raise
 
     def _stopped(self) -> bool | None:
+        """In its switchover, as ``qemuProcessHandleStop`` notes in libvirt's
+        src/qemu/qemu_process.c, or suspended since the migration began."""
         try:
             state: Sequence[int] = self._guest._domain.state()
         except Exception as exc:
             LOG.debug("Its state is unknown: %s", exc, instance=self._instance)
             return None
-        return tuple(state) == _STOPPED
+        if state[0] != libvirt.VIR_DOMAIN_PAUSED:
+            return False
+        # Whoever was paused before has its reason from then.
+        return state[1] == libvirt.VIR_DOMAIN_PAUSED_MIGRATION or None
 
     def _untangle(self) -> JobState:
         found = libvirt_migrate.find_job_type(self._guest, self._instance)

@@ -27,6 +27,7 @@ from nova_livemig_gpu.virt.proxies import (
     FallenBackGuest,
     PlannedGuest,
 )
+from nova_livemig_gpu.virt.stats import to_sample
 
 LOG = logging.getLogger(__name__)
 
@@ -240,9 +241,7 @@ class Session:
 
         :param raised: what ``_live_migration`` of Nova ended with
         """
-        final = ending.final(self.completed.get(), self.instance)
-        if final is not None and final.clocks_apart_ms:
-            self.record.note(clocks_apart_ms=final.clocks_apart_ms)
+        stats = self.completed.get()
         return ending.outcome(
             ending.Ended(
                 posted=self.posted,
@@ -250,7 +249,7 @@ class Session:
                 operation_error=self.operation_error,
                 raised=raised,
                 steered=self.steered_end,
-                final=final,
+                final=None if stats is None else to_sample(stats, 0.0),
                 decisions=self.record.decisions,
             )
         )

@@ -7,13 +7,11 @@ nothing is known of memory yet.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import libvirt
 
 from nova_livemig_gpu.model import JobState, Sample
-from nova_livemig_gpu.virt import clocks
 
 _STATES = {
     libvirt.VIR_DOMAIN_JOB_NONE: JobState.NONE,
@@ -30,22 +28,6 @@ _TYPES[JobState.RUNNING] = libvirt.VIR_DOMAIN_JOB_UNBOUNDED
 def job_type(state: JobState) -> int:
     """Return libvirt's ``VIR_DOMAIN_JOB_*`` number of a state."""
     return int(_TYPES[state])
-
-
-def to_final(stats: Mapping[str, Any]) -> Sample:
-    """Parse what libvirt says of a job that has completed: what the hosts'
-    clocks differ by (``clocks``) is in none of its times."""
-    sample, apart_ms = to_sample(stats, 0.0), clocks.apart_ms(stats)
-    return replace(
-        sample,
-        downtime_ms=_less(sample.downtime_ms, apart_ms),
-        elapsed_ms=_less(sample.elapsed_ms, apart_ms),
-        clocks_apart_ms=apart_ms,
-    )
-
-
-def _less(time_ms: int | None, apart_ms: int) -> int | None:
-    return None if time_ms is None else max(time_ms - apart_ms, 0)
 
 
 def to_sample(stats: Mapping[str, Any], t_s: float) -> Sample:

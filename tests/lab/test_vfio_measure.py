@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What lab/vfio measure makes of its runs; without any machine."""
 
+import argparse
 import csv
 import os
 import subprocess
 from dataclasses import replace
 
 import pytest
+from livelab.errors import LabError
 from livelab.vfio.measure import (
     cells,
     chance,
+    command,
     files,
     foretold,
     realtime,
@@ -27,6 +30,7 @@ MIB = 2**20
 
 def run(policy=OURS, down_ms=2000, cell=IDLE, number=0, **more):
     made = Run(
+        rate_mbit=cells.RATE_MBIT,
         cell=cell.name,
         policy=policy,
         round=number,
@@ -194,6 +198,15 @@ def test_runs_are_kept_and_a_line_cut_short_is_left_out(tmp_path):
     (found,) = runs.load(file)
     assert found == run()
     assert found.key == Turn(IDLE, OURS, 0).key
+
+
+def test_runs_over_another_link_are_not_mixed_in(tmp_path):
+    file = tmp_path / "runs.jsonl"
+    runs.add(file, replace(run(), rate_mbit=80))
+    parser = argparse.ArgumentParser()
+    command.add(parser)
+    with pytest.raises(LabError, match=r"runs at 80 Mbit/s, these .* at 160"):
+        command.run(parser.parse_args([str(file), "--report"]))
 
 
 def test_a_process_goes_first():

@@ -18,7 +18,7 @@ from livelab.cloud.mode import DRIVERS, Driver
 from livelab.cloud.records import Server
 from livelab.errors import LabError
 from livelab.hosts import Host
-from livelab.vfio import contents, mdev, state, table, watching
+from livelab.vfio import clock, contents, mdev, state, table, watching
 from livelab.vfio.lab import VfioLab
 from livelab.vfio.machine import Machine
 
@@ -100,6 +100,7 @@ class Check:
         domain = source.connect().lookupByUUIDString(server_id)
         self.state.mark(source, domain)
         device = mdev.of(domain)
+        clock.set_right(self.lab.machines)
         with watching.final(source, server_id) as final:
             self.client.migrate(server_id)
             record = self.client.wait_migration(server_id, MIGRATE_S)

@@ -54,8 +54,8 @@ def job(domain, bandwidth_mib_s=0):
             True,
         ),
         (
-            [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR],
-            False,
+            [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER],
+            None,
         ),
         (RuntimeError("no connection"), None),
     ],

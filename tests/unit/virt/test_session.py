@@ -265,29 +265,6 @@ def test_completed_with_the_final_statistics():
     assert (outcome.sent_bytes, outcome.passes) == (4, 3)
 
 
-@pytest.mark.parametrize(
-    ("net", "downtime", "total", "apart"),
-    [(205, 210, 7000, None), (342, 342, 7132, -132), (10, 10, 6800, 200)],
-)
-def test_what_the_clocks_differ_by_is_no_pause(
-    caplog, net, downtime, total, apart
-):
-    own = session(
-        stats={
-            "type": 3,
-            "time_elapsed": 7000,
-            "downtime": 210,
-            "downtime_net": net,
-            "memory_total": 5,
-        }
-    )
-    own.noting(lambda *args: None)("context")
-    outcome = own.outcome(None)
-    assert (outcome.downtime_ms, outcome.total_ms) == (downtime, total)
-    assert own.record.as_dict().get("clocks_apart_ms") == apart
-    assert (f"{apart or 0:+d} ms" in caplog.text) is (apart is not None)
-
-
 def test_an_error_after_the_server_left_is_reported():
     own = session()
     own.noting(lambda: None)()

@@ -58,6 +58,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure what is left, then show all."""
+    _check_rate(arguments.file)
     if not arguments.report:
         libvirt.registerErrorHandler(lambda *_: None, None)
         lab = VfioLab(Site().network)
@@ -77,6 +78,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         files.write(found, arguments.out)
     return 0 if all(each.verified is not False for each in found) else 1
+
+
+def _check_rate(file: Path) -> None:
+    others = {run.rate_mbit for run in runs.load(file)} - {cells.RATE_MBIT}
+    if others:
+        rates = ", ".join(map(str, sorted(others)))
+        raise LabError(
+            f"{file} has runs at {rates} Mbit/s, these are made at "
+            f"{cells.RATE_MBIT}: name another file"
+        )
 
 
 def _go_first(lab: VfioLab) -> None:
@@ -116,6 +127,7 @@ class _Measuring:
             empty.stop()
             for machine in self.lab.machines:
                 machine.shape(None)
+                machine.run("sysctl -qw net.ipv4.tcp_notsent_lowat=4294967295")
 
     def _block(self, empty: "Moving", cell: Cell, number: int) -> None:
         """What one round has for one guest, and the empty device."""

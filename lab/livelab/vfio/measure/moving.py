@@ -85,6 +85,7 @@ class Moving:
         arrived = found.error is None
         stats = found.stats or {}
         return Run(
+            rate_mbit=cells.RATE_MBIT,
             cell=turn.cell.name,
             policy=turn.policy,
             round=turn.round,
@@ -129,6 +130,7 @@ class Moving:
 
 def _refused(turn: Turn, reason: str | None) -> Run:
     return Run(
+        rate_mbit=cells.RATE_MBIT,
         cell=turn.cell.name,
         policy=turn.policy,
         round=turn.round,

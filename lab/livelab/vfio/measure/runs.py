@@ -10,7 +10,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Run:
-    """One migration.
+    """One migration, over a link of so many Mbit/s.
 
     ended is the job's end; downtime_ms and total_ms are QEMU's. Bytes of
     device state are the source device's own count, before the stop and in
@@ -18,6 +18,7 @@ class Run:
     all stamps is the source's; None where it did not arrive.
     """
 
+    rate_mbit: int
     cell: str
     policy: str
     round: int
