@@ -118,7 +118,7 @@ class Leaver:
         guest = libvirt_guest.Guest(connection.lookupByName(self.name))
         record = Record(None, {})
         plan = policy.plan()
-        started = journey.start(plan, guest, target)
+        started = journey.start(plan, guest, target.uri)
         end = SteeringLoop(
             started.job,
             policy,

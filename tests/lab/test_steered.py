@@ -84,7 +84,7 @@ def steer(
 
 def _run(policy: AdaptivePolicy, guest: Any, target: Libvirtd) -> Steered:
     plan = policy.plan()
-    started = journey.start(plan, guest, target)
+    started = journey.start(plan, guest, target.uri)
     record = Record(None, {})
     end = SteeringLoop(
         started.job, policy, plan, record, Clock(), 0.25, guest.uuid

@@ -49,7 +49,7 @@ class Journey:
     """What a migration did.
 
     :ivar total_ms: as libvirt counts it, from the start of its job
-    :ivar downtime_ms: QEMU's figure
+    :ivar downtime_ms: libvirt's figure
     :ivar pause_ms: from the source's stop to the destination's start, by
         libvirt's events
     :ivar flow_s: from the first sample with memory flowing to the end
@@ -177,7 +177,7 @@ def steer(
     completed.listen()
     try:
         begin = time.monotonic()
-        end, record, errors = _run(policy, guest, target)
+        end, record, errors = run(policy, guest, target.uri)
         elapsed_s = time.monotonic() - begin
         stats = final_stats(completed) if not errors else None
     finally:
@@ -203,13 +203,19 @@ class Started:
     migration: SimpleNamespace
 
 
-def start(plan: StartPlan, guest: Any, target: Libvirtd) -> Started:
-    """Start a guest's migration as planned, for a loop to steer."""
+def start(plan: StartPlan, guest: Any, uri: str, **arguments: Any) -> Started:
+    """Start a guest's migration as planned, for a loop to steer.
+
+    :param uri: of the libvirtd it goes to
+    :param arguments: more for ``nova.virt.libvirt.guest.Guest.migrate``
+    """
     errors: list[Exception] = []
 
     def operation() -> None:
         try:
-            PlannedGuest(guest, plan).migrate(target.uri, flags=FLAGS)
+            PlannedGuest(guest, plan).migrate(
+                uri, **{"flags": FLAGS, **arguments}
+            )
         except libvirt.libvirtError as exc:
             errors.append(exc)
 
@@ -229,9 +235,12 @@ def start(plan: StartPlan, guest: Any, target: Libvirtd) -> Started:
     return Started(job, thread, errors, migration)
 
 
-def _run(policy: Policy, guest: Any, target: Libvirtd):
+def run(
+    policy: Policy, guest: Any, uri: str, **arguments: Any
+) -> tuple[Progress, Record, list[Exception]]:
+    """Migrate a guest, steered by a policy; see ``start``."""
     plan = policy.plan()
-    started = start(plan, guest, target)
+    started = start(plan, guest, uri, **arguments)
     record = Record(None, {})
     end = SteeringLoop(
         started.job, policy, plan, record, Clock(), POLL_S, guest.uuid

@@ -5,34 +5,24 @@ All of the driver that is below Nova's manager is real: plan, Nova's Guest,
 job, loop, policy, libvirt, QEMU.
 """
 
-import threading
-import time
-from collections import deque
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
-import libvirt
 from nova.virt.libvirt import guest as libvirt_guest
 
+from livelab.predicting import journey
 from livelab.vfio import mdev
 from livelab.vfio.guest import MdevGuest
 from livelab.vfio.machine import Machine
-from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt.completed import CompletedStats
-from nova_livemig_gpu.virt.job import NovaJob
-from nova_livemig_gpu.virt.proxies import PlannedGuest
-
-FLAGS = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
-POLL_S = 0.25
 
 
 @dataclass(frozen=True)
 class Steered:
-    """How it went; stats are QEMU's final ones, error libvirt's.
+    """How it went; stats are libvirt's final ones, as is the error.
 
     unused is the device that no guest has any more, and in which machine.
     """
@@ -68,79 +58,22 @@ def move(
     nova_guest = libvirt_guest.Guest(connection.lookupByName(guest.name))
     completed = CompletedStats(connection, nova_guest.uuid)
     completed.listen()
-    started = _Operation(nova_guest, policy, target, guest.xml(device), flags)
-    end, record = started.steer(policy)
-    stats = _wait_for(completed)
+    end, record, errors = journey.run(
+        policy,
+        nova_guest,
+        target.uri,
+        migrate_uri=f"tcp://{target.ip}",
+        destination_xml=guest.xml(device),
+        flags=journey.FLAGS | flags,
+    )
+    error = str(errors[0]) if errors else None
+    stats = journey.final_stats(completed)
     completed.close()
     connection.close()
-    unused = _change_device(guest, source, target, device, started.error)
+    unused = _change_device(guest, source, target, device, error)
     if unused is not None and not keep:
         mdev.remove(*unused)
-    return Steered(end, record, stats, started.error, unused)
-
-
-class _Operation:
-    """Nova's operation thread, and its monitor."""
-
-    def __init__(
-        self,
-        guest: Any,
-        policy: Policy,
-        target: Machine,
-        xml: str,
-        flags: int,
-    ) -> None:
-        self.error: str | None = None
-        self._guest = guest
-        self._plan = policy.plan()
-        arguments = {
-            "migrate_uri": f"tcp://{target.ip}",
-            "destination_xml": xml,
-            "flags": FLAGS | flags,
-        }
-        self._thread = threading.Thread(
-            target=self._migrate, args=(target.uri, arguments)
-        )
-
-    def steer(self, policy: Policy) -> tuple[Progress, Record]:
-        """Start it, and steer it to its end."""
-        self._thread.start()
-        instance = SimpleNamespace(uuid=self._guest.uuid, save=lambda: None)
-        job = NovaJob(
-            SimpleNamespace(active_migrations={self._guest.uuid: deque()}),
-            self._guest,
-            instance,
-            SimpleNamespace(status="running", save=lambda: None),
-            self._plan,
-            lambda: not self._thread.is_alive(),
-            deque(),
-            5,
-        )
-        record = Record(None, {})
-        end = SteeringLoop(
-            job,
-            policy,
-            self._plan,
-            record,
-            Clock(),
-            POLL_S,
-            self._guest.uuid,
-        ).run()
-        self._thread.join(60)
-        return end, record
-
-    def _migrate(self, uri: str, arguments: dict[str, Any]) -> None:
-        try:
-            PlannedGuest(self._guest, self._plan).migrate(uri, **arguments)
-        except libvirt.libvirtError as error:
-            self.error = str(error)
-
-
-def _wait_for(completed: CompletedStats) -> dict[str, Any] | None:
-    limit = time.monotonic() + 5
-    while completed.get() is None and time.monotonic() < limit:
-        time.sleep(0.1)
-    return completed.get()
+    return Steered(end, record, stats, error, unused)
 
 
 def _change_device(

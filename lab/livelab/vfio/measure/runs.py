@@ -12,7 +12,7 @@ from typing import Self
 class Run:
     """One migration, over a link of so many Mbit/s.
 
-    ended is the job's end; downtime_ms and total_ms are QEMU's. Bytes of
+    ended is the job's end; downtime_ms and total_ms are libvirt's. Bytes of
     device state are the source device's own count, before the stop and in
     it. verified: every block at the target has its stamp, and the sum over
     all stamps is the source's; None where it did not arrive.
