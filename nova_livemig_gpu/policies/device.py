@@ -27,10 +27,12 @@ The pause is R / B + p, and ``most`` is where that reaches L_max. It is never
 above B * L_max, so that the budget holds as well where the prediction is
 wrong, but for a device that cannot be read as fast as the link sends.
 
-1. L is good for what B carries in 30 ms (L_max, if that is less; until B is
+1. L is good for what B carries in 10 ms (L_max, if that is less; until B is
    known at most 1 Gbit/s is taken for it) until
-   memory is at its floor (``device_state.memory_settled``) and the first
-   copy of the devices is done. During the first pass L is corrected once B
+   memory is at its floor (``device_state.memory_settled``), the first
+   copy of the devices is done, and QEMU has had half a second with memory
+   left that fits into L: if memory is all that it counts, it switches over
+   by itself. During the first pass L is corrected once B
    is known, where it is off by more than a factor of 2. It stays low no
    longer than half of timeout_s.
 2. Then L is raised, once, to min(need, most).
@@ -40,8 +42,9 @@ wrong, but for a device that cannot be read as fast as the link sends.
    that is a tenth more than L at least, then doubled every 3 s; within most.
 4. With over_budget warn or allow, need and the steps of 3 are not held to
    most, up to QEMU's 2,000,000 ms.
-   While the guest stands still, which its switchover does, steps 3 to 5 wait,
-   for an hour from the last raise at most: the devices are sent as they are.
+   While the guest stands still, which its switchover does, step 2 waits, and
+   steps 3 to 5 do, for an hour from the last raise at most: the devices are
+   sent as they are, and what is asked of QEMU meanwhile only delays them.
 5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
 
 Missing data. Stun unknown: L goes from 1 straight to B * L_max / S, the whole
@@ -52,8 +55,8 @@ and 5 and 6 end it. Whether the guest stands still unknown: it is taken to
 run. R or B unknown: only the deadline.
 
 Example: link 50 MB/s, S told 125 MB/s, budget 1500 ms with 100 ms overhead,
-64 MB of framebuffer, p 900 ms, F 5 MB: first limit 30 ms, after a second of
-sending 12 ms (1.5 MB); D = 45 MB, need = 62.5 MB, most = 25 + 45 = 70 MB:
+64 MB of framebuffer, p 900 ms, F 5 MB: first limit 10 ms, after a second of
+sending 4 ms (0.5 MB); D = 45 MB, need = 62.5 MB, most = 25 + 45 = 70 MB:
 L = 500 ms.
 """
 
@@ -139,10 +142,14 @@ class DevicePolicy(Policy):
     def _low(self, progress: Progress, view: View) -> Decision | None:
         if not progress.pass_count and not _telling(progress):
             return None
+        if progress.sample and progress.sample.stopped:
+            return None
         if self._half_time(progress):
             return self._first_raise(progress, view, "half of timeout_s is up")
         if device_state.memory_settled(progress, view):
             if device_state.first_copy(self.around, progress, view):
+                return None
+            if device_state.may_stop(progress, view):
                 return None
             floor = f"memory is at its floor of {mib(view.floor_bytes)}"
             return self._first_raise(progress, view, floor)

@@ -11,7 +11,7 @@ from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.prediction import precopy
 
 #: The limit while memory still gains.
-LOW_LIMIT_MS = 30
+LOW_LIMIT_MS = 10
 #: What is kept free above what is expected.
 MARGIN = 1.25
 #: A device that sends at this share of the link's rate is not idle.
@@ -19,6 +19,8 @@ _STREAMING = 0.5
 _FIRST_COPY_S = 30.0
 #: The window of Progress is 2 s long; with looks every second this is left.
 _IDLE_S = 1.0
+#: QEMU stops by itself within, where memory is all that it counts.
+_CHANCE_S = 0.5
 #: Passes that need longer than this to gain do not count as gaining.
 _AHEAD_S = 60.0
 
@@ -158,6 +160,23 @@ def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
     if size is not None:
         return view.sent_bytes < MARGIN * size
     return progress.elapsed_s < _FIRST_COPY_S
+
+
+def may_stop(progress: Progress, view: View) -> bool:
+    """Whether QEMU may be about to stop the guest with the limit as it is.
+
+    What is left of memory fits into it, but not yet for half a second.
+    """
+    fits_bytes = view.bytes_of(progress.limit_ms or 0)
+    if view.ram_bytes > fits_bytes:
+        return False
+    since_s = progress.elapsed_s
+    for each in reversed(progress.window):
+        left = each.remaining_bytes
+        if left is None or left > fits_bytes:
+            break
+        since_s = each.t_s
+    return progress.elapsed_s - since_s < _CHANCE_S
 
 
 def memory_settled(progress: Progress, view: View) -> bool:
