@@ -29,6 +29,8 @@ from livelab.hosts import Network
 from livelab.libvirtd import Libvirtd
 from livelab.predicting import journey
 from livelab.predicting.results import Results
+from livelab.vfio.measure import runs
+from livelab.vfio.measure.runs import Run
 
 #: The budget is the default of max_downtime_ms.
 LINKS_MBPS, BUDGETS_MS, REPEATS = (400, 800), (500,), 3
@@ -74,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
         "repeated (default: %(default)s)",
     )
     add("--minutes", type=float, help="begin no cell after so many")
+    add(
+        "--devices",
+        type=Path,
+        help="runs of lab/vfio measure, to be shown as well",
+    )
     add("--plan", action="store_true", help="only tell how long it takes")
     add("--report", action="store_true", help="only write the report")
     return parser
@@ -95,6 +102,15 @@ def _defaults(given: argparse.Namespace) -> None:
     given.cut = given.cut or (QUICK_CUT_S if quick else CUT_S)
 
 
+def _devices(file: Path | None) -> list[Run]:
+    if file is None:
+        return []
+    found = runs.load(file)
+    if not found:
+        raise LabError(f"--devices {file}: no runs of lab/vfio measure")
+    return found
+
+
 def run(words: Sequence[str] | None = None) -> int:
     """The command line; raises LabError."""
     given = _parser().parse_args(words)
@@ -104,6 +120,7 @@ def run(words: Sequence[str] | None = None) -> int:
     logging.getLogger("nova_livemig_gpu").setLevel(logging.ERROR)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     results = Results(given.out / "results.jsonl")
+    devices = _devices(given.devices)
     wanted = cells(
         given.loads, given.links, given.policies, given.budgets, given.repeats
     )
@@ -123,7 +140,7 @@ def run(words: Sequence[str] | None = None) -> int:
         return 0
     if left and not given.report:
         _run(given, left, results, estimate, console)
-    report.write(results.all, given.out, given.cut, console)
+    report.write(results.all, given.out, given.cut, console, devices)
     return 0
 
 

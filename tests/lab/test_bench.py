@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from livelab import bench
 from livelab.benching import (
     calibrate,
     contestants,
@@ -21,6 +22,7 @@ from livelab.benching.cells import cells, settled
 from livelab.benching.estimate import Estimate, simulated
 from livelab.benching.ticks import Ticks
 from livelab.errors import LabError
+from livelab.vfio.measure.runs import Run
 from rich.console import Console
 
 from nova_livemig_gpu.policies import loader
@@ -225,6 +227,44 @@ def test_the_report_is_whole(tmp_path: Path):
     assert "| proxmox |" in (tmp_path / "medians.md").read_text()
     assert "simulator: median error" in console.export_text()
     assert json.dumps(seen), "rows are JSON"
+
+
+def test_guests_with_a_vgpu_are_shown_as_well(tmp_path: Path):
+    devices = [
+        Run(
+            rate_mbit=160,
+            cell="16 MiB, idle, PRE_COPY",
+            policy=policy,
+            round=0,
+            empty=empty,
+            ended="completed",
+            downtime_ms=down_ms,
+            total_ms=9000,
+            passes=3,
+            precopy_bytes=16 * 2**20,
+            stop_bytes=360,
+            verified=True,
+            limits=(),
+            error=None,
+        )
+        for policy, empty, down_ms in (
+            ("vGPU guide", False, 1111),
+            ("adaptive", False, 222),
+            ("adaptive", True, 201),
+        )
+    ]
+    console = Console(file=(tmp_path / "x").open("w"))
+    report.write([row()], tmp_path, 165, console, devices)
+    page = (tmp_path / "bench.html").read_text()
+    assert page.count("<svg") == 3 and "1111 (1/1)" in page
+    medians = (tmp_path / "medians.md").read_text()
+    assert "| 16 MiB, idle, PRE_COPY | 1111 (1/1) |" in medians
+
+
+def test_devices_that_are_none_are_refused(tmp_path: Path):
+    file = tmp_path / "none.jsonl"
+    with pytest.raises(LabError, match=r"--devices .*none\.jsonl"):
+        bench.run(["--plan", "--devices", str(file)])
 
 
 def test_runs_tell_what_was_predicted():

@@ -10,6 +10,10 @@ from rich.table import Table
 
 from livelab.benching import calibrate, figures, goals, page, plot, table
 from livelab.benching.figures import Row
+from livelab.vfio.measure import files as device_files
+from livelab.vfio.measure import plot as device_plot
+from livelab.vfio.measure import report as device_report
+from livelab.vfio.measure.runs import Run
 
 
 def line(row: Row) -> str:
@@ -26,9 +30,16 @@ def line(row: Row) -> str:
 
 
 def write(
-    rows: Sequence[Row], out: Path, cut_s: float, console: Console
+    rows: Sequence[Row],
+    out: Path,
+    cut_s: float,
+    console: Console,
+    devices: Sequence[Run] = (),
 ) -> None:
-    """Write the files, print the tables."""
+    """Write the files, print the tables.
+
+    :param devices: migrations of guests with a vGPU, by lab/vfio measure
+    """
     if not rows:
         console.print("There is no result yet.")
         return
@@ -51,6 +62,9 @@ def write(
             "".join(f"* {goal}\n" for goal in asked),
         ]
         parts += _parts(name, rows, budget_ms, columns, duels, asked)
+    if devices:
+        parts.append(_devices(devices))
+        markdown.append(device_files.markdown(devices))
     parts.append(_simulated(rows, cut_s, console))
     (out / "medians.md").write_text("\n".join(markdown))
     page.write(title, parts, out / "bench.html")
@@ -78,6 +92,16 @@ def _simulated(
         "Constants from one half of the cells, judged on the other.",
         page.listed(said)
         + page.table(table.SIMULATED, table.simulations(found)),
+    )
+
+
+def _devices(runs: Sequence[Run]) -> page.Part:
+    return (
+        "Guests with a vGPU",
+        f"{device_files.title(runs)}; those that arrived of all in brackets. "
+        "Two virtual machines as VFIO hosts, by lab/vfio measure.",
+        page.table(device_report.HEADINGS, device_report.rows(runs))
+        + page.svg(device_plot.draw(runs, "")),
     )
 
 
