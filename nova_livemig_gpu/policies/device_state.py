@@ -165,10 +165,11 @@ def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
 def may_stop(progress: Progress, view: View) -> bool:
     """Whether QEMU may be about to stop the guest with the limit as it is.
 
-    What is left of memory fits into it, but not yet for half a second.
+    What is left of memory fits into it, but not yet for half a second. Looks
+    that are seconds apart cannot tell, and are not waited for.
     """
     fits_bytes = view.bytes_of(progress.limit_ms or 0)
-    if view.ram_bytes > fits_bytes:
+    if view.ram_bytes > fits_bytes or len(progress.window) < 2:
         return False
     since_s = progress.elapsed_s
     for each in reversed(progress.window):

@@ -40,7 +40,7 @@ def around(stun_ms=None, framebuffer=None, told=119, **more):
 class Run:
     """One simulated migration, steered to its end."""
 
-    def __init__(self, surroundings, settings, **job):
+    def __init__(self, surroundings, settings, every_s=0.25, **job):
         self.clock = FakeClock()
         job.setdefault("working_set", 8)
         job.setdefault("rate", 4)
@@ -51,7 +51,7 @@ class Run:
         self.plan = policy.plan()
         record = Record(None, {})
         self.end = SteeringLoop(
-            self.job, policy, self.plan, record, self.clock, 0.25, "s"
+            self.job, policy, self.plan, record, self.clock, every_s, "s"
         ).run()
         self.decisions = record.decisions
         self.record = record.as_dict()
@@ -138,6 +138,18 @@ def test_qemu_has_half_a_second_with_what_fits():
         if left is not None and left <= 0.01 * 119 * MIB
     ]
     assert 0.5 <= max(waited) < 1.1
+
+
+@pytest.mark.parametrize("every_s", [1.0, 1.9, 3.0])
+def test_looks_that_are_far_apart_are_enough(every_s):
+    run = Run(
+        around(1400, 64),
+        budget(max_downtime_ms=2000, timeout_s=120),
+        every_s=every_s,
+        precopy=False,
+    )
+    raised = next(d for d in run.decisions if d["code"] == "floor_reached")
+    assert raised["t_s"] < 10
 
 
 def test_the_limit_is_raised_once_to_what_is_needed():
