@@ -47,15 +47,17 @@ def build_writeload(target: Path) -> None:
 
 
 def _kernel(cache: Path) -> Path:
-    package = _kernel_package()
+    package = kernel_package()
     kernel = cache / f"vmlinuz-{package.replace('=', '_')}"
     if not kernel.exists():
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            _keep(_unpacked_kernel(package, Path(scratch)), kernel)
+            tree = unpacked(package, Path(scratch))
+            (found,) = (tree / "boot").glob("vmlinuz-*")
+            keep(found, kernel)
     return kernel
 
 
-def _kernel_package() -> str:
+def kernel_package() -> str:
     """The package that the metapackage stands for, as NAME=VERSION."""
     shown = command.run(["apt-cache", "show", "--no-all-versions", KERNEL])
     found = re.search(r"^Depends: (\S+) \(= ([^)]+)\)", shown.stdout, re.M)
@@ -64,17 +66,18 @@ def _kernel_package() -> str:
     return f"{found[1]}={found[2]}"
 
 
-def _unpacked_kernel(package: str, scratch: Path) -> Path:
+def unpacked(package: str, scratch: Path) -> Path:
     """Fetch and unpack only: installing a kernel would touch the machine.
 
     The sandbox user could not write into the lab's directory.
     """
+    place = scratch / package.partition("=")[0]
+    place.mkdir()
     fetch = f"apt-get -q -o APT::Sandbox::User=root download {package}"
-    command.run(fetch.split(), cwd=scratch, timeout=300)
-    (archive,) = scratch.glob("*.deb")
-    command.run(["dpkg-deb", "-x", str(archive), str(scratch / "tree")])
-    (kernel,) = (scratch / "tree/boot").glob("vmlinuz-*")
-    return kernel
+    command.run(fetch.split(), cwd=place, timeout=300)
+    (archive,) = place.glob("*.deb")
+    command.run(["dpkg-deb", "-x", str(archive), str(place / "tree")])
+    return place / "tree"
 
 
 def _initrd(cache: Path) -> Path:
@@ -85,7 +88,7 @@ def _initrd(cache: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             packed = Path(scratch, "initrd.gz")
             packed.write_bytes(_packed(Path(scratch)))
-            _keep(packed, initrd)
+            keep(packed, initrd)
     return initrd
 
 
@@ -111,6 +114,6 @@ def _packed(scratch: Path) -> bytes:
     return gzip.compress(cpio.archive(entries), 6, mtime=0)
 
 
-def _keep(made: Path, place: Path) -> None:
+def keep(made: Path, place: Path) -> None:
     """At once: two builders may be at work, and one may be killed."""
     os.replace(made, place)

@@ -49,7 +49,9 @@ Related options:
         mutable=True,
         help="""
 Command that the hook ``quiesce`` runs in the server, through its guest
-agent (``guest-exec``), instead of freezing its file systems.
+agent (``guest-exec``), instead of freezing its file systems. It has five
+seconds; where it takes longer or fails, ``resume_command`` is run and the
+migration goes on.
 
 Possible values:
 

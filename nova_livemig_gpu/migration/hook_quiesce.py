@@ -2,7 +2,7 @@
 
 before_switchover
     ``guest-fsfreeze-freeze``, or the option ``quiesce_command`` through
-    ``guest-exec``.
+    ``guest-exec``, whose end is waited for.
 after_switchover, completed
     Nothing at the source: the server has left it. The destination's driver
     thaws what arrives frozen (``virt.thaw``), or runs ``resume_command``.
@@ -18,6 +18,8 @@ goes on without.
 import json
 import shlex
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from oslo_log import log as logging
@@ -30,6 +32,7 @@ LOG = logging.getLogger(__name__)
 #: Longest time that a server stays frozen without being switched over.
 LONGEST_S = 30.0
 _AGENT_S = 5
+_AGAIN_S = 0.1
 
 
 class QuiesceHook(Hook):
@@ -97,8 +100,41 @@ class QuiesceHook(Hook):
             return f"failed: {exc}"
 
     def _ask(self, facts: Facts, command: str, otherwise: str) -> Any:
-        text = execute(command) if command else plain(otherwise)
-        return json.loads(self.services.agent(facts.server, text, _AGENT_S))
+        def ask(text: str) -> str:
+            return self.services.agent(facts.server, text, _AGENT_S)
+
+        if command:
+            return run(ask, command)
+        return json.loads(ask(plain(otherwise)))
+
+
+def run(ask: Callable[[str], str], command: str) -> Any:
+    """Run a command in the guest and wait for its end.
+
+    :param ask: sends JSON to the agent and returns what that answers
+    :returns: what ``guest-exec-status`` tells in the end
+    :raises TimeoutError: it runs longer than 5 s, and goes on
+    :raises RuntimeError: its exit code is not 0
+    """
+    until_s = time.monotonic() + _AGENT_S
+    pid = json.loads(ask(execute(command)))["return"]["pid"]
+    status = json.dumps(
+        {"execute": "guest-exec-status", "arguments": {"pid": pid}}
+    )
+    while True:
+        told = json.loads(ask(status))
+        ended = told["return"]
+        if ended["exited"]:
+            break
+        if time.monotonic() > until_s:
+            raise TimeoutError(
+                f"{command!r} has not ended within {_AGENT_S} s"
+            )
+        time.sleep(_AGAIN_S)
+    code = ended.get("exitcode", f"signal {ended.get('signal')}")
+    if code != 0:
+        raise RuntimeError(f"{command!r} ended with {code} in the server")
+    return told
 
 
 def plain(name: str) -> str:

@@ -33,10 +33,12 @@ def resume(host: Any, server: str, resume_command: str) -> str | None:
     """Thaw a server that has arrived frozen, or run the command.
 
     :returns: what was done; None: there was nothing to do
-    :raises Exception: the agent could not be asked
+    :raises Exception: the agent could not be asked, the command has failed
     """
     if resume_command:
-        ask(host, server, hook_quiesce.execute(resume_command), _PATIENCE_S)
+        hook_quiesce.run(
+            lambda text: ask(host, server, text, _PATIENCE_S), resume_command
+        )
         return f"{resume_command} was run"
     status = hook_quiesce.plain("guest-fsfreeze-status")
     told = json.loads(ask(host, server, status, _PATIENCE_S))

@@ -145,7 +145,10 @@ def test_a_device_that_is_too_fast_is_refused_before_the_start():
 
 def test_a_guest_has_more_memory_than_framebuffer_where_a_pause_holds_it():
     for cell in cells.CELLS:
-        memory, whole = cell.load.memory_mib, cells.LINK_BPS / 2**20
+        memory, whole = (
+            cell.load.memory_mib,
+            cells.link_bps(cells.RATE_MBIT) / 2**20,
+        )
         assert memory > 2 * cell.fb_mib or cell.precopy
         assert (memory + cell.fb_mib) / whole < cells.LIMIT_S / 2
 
@@ -155,7 +158,22 @@ def test_only_the_defaults_are_cut_early():
         name: cells.settings(name, IDLE)[0].timeout_s
         for name in cells.POLICIES
     }
-    assert cut[DEFAULT] == IDLE.cut_s < cut[GUIDE] == cut[OURS]
+    assert cut[DEFAULT] == IDLE.cut_s(cells.RATE_MBIT) < cut[GUIDE]
+    assert cut[GUIDE] == cut[OURS]
+
+
+def test_a_slower_link_allows_more():
+    slow = [replace(run(), rate_mbit=80), replace(run(), empty=True)]
+    fast = [run(), replace(run(), empty=True)]
+    assert report.line(IDLE, slow).minimum_ms == pytest.approx(
+        2 * report.line(IDLE, fast).minimum_ms
+    )
+    assert "80 Mbit/s" in files.title(slow)
+    budget, around = cells.settings(OURS, IDLE, 80)
+    assert (
+        budget.max_downtime_ms > cells.settings(OURS, IDLE)[0].max_downtime_ms
+    )
+    assert around.switchover_mib_s == 9
 
 
 def test_the_stun_is_learnt_from_the_runs_before():
@@ -205,8 +223,11 @@ def test_runs_over_another_link_are_not_mixed_in(tmp_path):
     runs.add(file, replace(run(), rate_mbit=80))
     parser = argparse.ArgumentParser()
     command.add(parser)
-    with pytest.raises(LabError, match=r"runs at 80 Mbit/s, these .* at 160"):
-        command.run(parser.parse_args([str(file), "--report"]))
+    with pytest.raises(LabError, match=r"runs at 80 Mbit/s, --rate-mbit .*160"):
+        command.run(parser.parse_args([str(file)]))
+    with pytest.raises(LabError, match="--rate-mbit 0: at least 1"):
+        command.run(parser.parse_args([str(file), "--rate-mbit", "0"]))
+    assert command.run(parser.parse_args([str(file), "--report"])) == 0
 
 
 def test_a_process_goes_first():

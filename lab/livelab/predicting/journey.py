@@ -22,7 +22,7 @@ from livelab.summary import (
     SUSPENDED,
     SUSPENDED_MIGRATED,
 )
-from nova_livemig_gpu.migration.loop import Clock, SteeringLoop
+from nova_livemig_gpu.migration.loop import Clock, SteeringLoop, Watcher
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     Budget,
@@ -236,14 +236,25 @@ def start(plan: StartPlan, guest: Any, uri: str, **arguments: Any) -> Started:
 
 
 def run(
-    policy: Policy, guest: Any, uri: str, **arguments: Any
+    policy: Policy,
+    guest: Any,
+    uri: str,
+    watcher: Watcher | None = None,
+    **arguments: Any,
 ) -> tuple[Progress, Record, list[Exception]]:
     """Migrate a guest, steered by a policy; see ``start``."""
     plan = policy.plan()
     started = start(plan, guest, uri, **arguments)
     record = Record(None, {})
     end = SteeringLoop(
-        started.job, policy, plan, record, Clock(), POLL_S, guest.uuid
+        started.job,
+        policy,
+        plan,
+        record,
+        Clock(),
+        POLL_S,
+        guest.uuid,
+        watcher,
     ).run()
     started.thread.join(60)
     return end, record, started.errors

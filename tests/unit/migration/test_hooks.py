@@ -200,16 +200,30 @@ def test_built_in_hooks_are_loaded_in_the_order_of_the_option(caplog):
 class Agent:
     """A guest agent that notes its commands."""
 
-    def __init__(self, broken=()):
+    def __init__(self, broken=(), exits=(0,)):
+        """:param exits: of the commands, one after the other; None: never"""
         self.asked = []
         self.broken = broken
+        self.exits = exits
+        self.pids = 0
 
     def __call__(self, server, command, timeout_s):
         name = json.loads(command)["execute"]
+        if name == "guest-exec-status":
+            return self._status(json.loads(command)["arguments"]["pid"])
         self.asked.append(command if "arguments" in command else name)
         if name in self.broken:
             raise TimeoutError("agent is not there")
+        if name == "guest-exec":
+            self.pids += 1
+            return json.dumps({"return": {"pid": self.pids}})
         return '{"return": 1}'
+
+    def _status(self, pid):
+        code = self.exits[min(pid, len(self.exits)) - 1]
+        if code is None:
+            return '{"return": {"exited": false}}'
+        return json.dumps({"return": {"exited": True, "exitcode": code}})
 
 
 def with_services(hook, agent=None, gpus=None, lines=None, commands=("", "")):
@@ -281,6 +295,29 @@ def test_quiesce_by_a_command_of_the_operators():
     pause, go = (json.loads(text)["arguments"] for text in agent.asked)
     assert pause == {"path": "/bin/pause", "arg": ["all jobs"]}
     assert go == {"path": "/bin/go", "arg": []}
+
+
+def test_a_command_that_fails_is_told_and_undone():
+    agent = Agent(exits=(3, 0))
+    hook = with_services(QuiesceHook(), agent, commands=("/pause", "/go"))
+    own = calls(("quiesce", hook))
+    own.before_switchover(RAISED)
+    (note,) = own.collect()["quiesce"]["before_switchover"]
+    assert "'/pause' ended with 3 in the server" in note["error"]
+    assert '"/go"' in agent.asked[-1]
+    own.failed(FAILED)
+    assert len(agent.asked) == 2
+
+
+def test_a_command_that_does_not_end_is_waited_for_5_s(monkeypatch):
+    monkeypatch.setattr(hook_quiesce, "_AGENT_S", 0.2)
+    agent = Agent(exits=(None, 0))
+    hook = with_services(QuiesceHook(), agent, commands=("/pause", "/go"))
+    own = calls(("quiesce", hook))
+    own.before_switchover(RAISED)
+    (note,) = own.collect()["quiesce"]["before_switchover"]
+    assert "has not ended within 0.2 s" in note["error"]
+    assert '"/go"' in agent.asked[-1]
 
 
 def test_audit_writes_the_steps():

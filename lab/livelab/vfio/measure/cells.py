@@ -20,7 +20,6 @@ from nova_livemig_gpu.policies.staircase import StaircasePolicy
 
 # What two such machines can do on two cores of which nobody else takes much
 RATE_MBIT = 160
-LINK_BPS = RATE_MBIT * 125_000
 # What a socket has taken and not sent when the guest stops has to be sent in
 # the pause: Linux's own most, 4 MiB, are 3 ms at 10 Gbit/s, which nobody sees,
 # and 210 ms here. This is 7 ms.
@@ -38,6 +37,11 @@ LIMIT_S = 180
 ROUNDS = 5
 # Of what never ends or is refused: it is the same each time.
 ENDLESS_ROUNDS = 1
+
+
+def link_bps(rate_mbit: int) -> int:
+    """Bytes a second."""
+    return rate_mbit * 125_000
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,11 @@ class Cell:
             kept = max(LEAST_MIB, int(self.fb_mib * MEMORY_TO_FRAMEBUFFER))
         return Load(WRITTEN_MIB, WRITTEN_MIB_S, kept)
 
-    @property
-    def cut_s(self) -> int:
+    def cut_s(self, rate_mbit: int) -> int:
         """When stock's defaults are given up: 20 s for the start, and half
         as much again as all memory and device state need on the link."""
         whole = (self.load.memory_mib + self.fb_mib) * 2**20
-        return int(20 + 1.5 * whole / LINK_BPS)
+        return int(20 + 1.5 * whole / link_bps(rate_mbit))
 
 
 # The stack's own pause: a device with next to nothing in it
@@ -108,7 +111,9 @@ _BUDGET = Budget(
 _OVERHEAD_MS = 300
 
 
-def settings(name: str, cell: Cell) -> tuple[Budget, Surroundings]:
+def settings(
+    name: str, cell: Cell, rate_mbit: int = RATE_MBIT
+) -> tuple[Budget, Surroundings]:
     """A way to migrate a device.
 
     Ours is told what the link carries, the framebuffer's size as the type
@@ -116,18 +121,18 @@ def settings(name: str, cell: Cell) -> tuple[Budget, Surroundings]:
     """
     around = Surroundings(overhead_ms=_OVERHEAD_MS, vfio=True)
     if name in STAIRS:
-        limit_s = cell.cut_s if name == DEFAULT else LIMIT_S
+        limit_s = cell.cut_s(rate_mbit) if name == DEFAULT else LIMIT_S
         return (
             replace(_BUDGET, timeout_s=limit_s),
             replace(around, staircase=STAIRS[name]),
         )
     size = cell.fb_mib * 2**20
-    stun_ms = size / LINK_BPS * 1e3
+    stun_ms = size / link_bps(rate_mbit) * 1e3
     stun = Stun(stun_ms, stun_ms, framebuffer_bytes=size, basis="type")
     around = replace(
         around,
         stun=None if name == CUT else stun,
-        switchover_mib_s=LINK_BPS // 2**20,
+        switchover_mib_s=link_bps(rate_mbit) // 2**20,
     )
     if name == OURS:
         return replace(_BUDGET, max_downtime_ms=int(stun_ms + 1000)), around

@@ -40,6 +40,18 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="framebuffers to measure (default: 16, 64, 256)",
     )
     parser.add_argument(
+        "--only",
+        default="",
+        help="devices with this in their name (e.g. 'MiB/s, PRE_COPY')",
+    )
+    parser.add_argument(
+        "--rate-mbit",
+        type=int,
+        default=cells.RATE_MBIT,
+        help="of the link; all runs of a file have the same "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--seconds", type=float, help="begin nothing new after so long"
     )
     parser.add_argument(
@@ -58,8 +70,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure what is left, then show all."""
-    _check_rate(arguments.file)
     if not arguments.report:
+        _check_rate(arguments.file, arguments.rate_mbit)
         libvirt.registerErrorHandler(lambda *_: None, None)
         lab = VfioLab(Site().network)
         if "testvgpu" not in lab.machines[0].run("ls /sys/module"):
@@ -80,13 +92,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(each.verified is not False for each in found) else 1
 
 
-def _check_rate(file: Path) -> None:
-    others = {run.rate_mbit for run in runs.load(file)} - {cells.RATE_MBIT}
+def _check_rate(file: Path, rate_mbit: int) -> None:
+    if rate_mbit < 1:
+        raise LabError(f"--rate-mbit {rate_mbit}: at least 1")
+    others = {run.rate_mbit for run in runs.load(file)} - {rate_mbit}
     if others:
         rates = ", ".join(map(str, sorted(others)))
         raise LabError(
-            f"{file} has runs at {rates} Mbit/s, these are made at "
-            f"{cells.RATE_MBIT}: name another file"
+            f"{file} has runs at {rates} Mbit/s, --rate-mbit is {rate_mbit}: "
+            "name another file"
         )
 
 
@@ -102,6 +116,8 @@ class _Measuring:
         self.lab = lab
         self.file: Path = arguments.file
         self.rounds: int = arguments.rounds
+        self.only: str = arguments.only
+        self.rate_mbit: int = arguments.rate_mbit
         self.sizes: Sequence[int] = arguments.fb_mib or cells.SIZES_MIB
         self.console = table.console()
         self.end = time.monotonic() + (arguments.seconds or float("inf"))
@@ -112,11 +128,11 @@ class _Measuring:
 
         self.moving = Moving
         for machine in self.lab.machines:
-            machine.shape(cells.RATE_MBIT)
+            machine.shape(self.rate_mbit)
             machine.run(
                 f"sysctl -qw net.ipv4.tcp_notsent_lowat={cells.TCP_NOTSENT}"
             )
-        empty = Moving(self.lab, "measure-empty", cells.EMPTY)
+        empty = Moving(self.lab, "measure-empty", cells.EMPTY, self.rate_mbit)
         try:
             empty.start()
             for number in range(self.rounds):
@@ -133,11 +149,15 @@ class _Measuring:
         """What one round has for one guest, and the empty device."""
         found = runs.load(self.file)
         done = [each.key for each in found if not each.empty]
-        left = cells.turns(cell, number, done)
+        left = [
+            turn
+            for turn in cells.turns(cell, number, done)
+            if self.only in turn.cell.name
+        ]
         if not left or self._late():
             return
         self._with(empty, [Turn(cell, cells.OURS, number)], True)
-        moving = self.moving(self.lab, "measure", cell)
+        moving = self.moving(self.lab, "measure", cell, self.rate_mbit)
         try:
             moving.start()
             self._with(moving, left, False)

@@ -14,9 +14,10 @@ from livelab.vfio.measure.runs import Run
 def title(runs: Sequence[Run]) -> str:
     """What these runs are."""
     count = sum(not run.empty for run in runs)
+    rate_mbit = runs[0].rate_mbit if runs else cells.RATE_MBIT
     return (
         f"{count} live migrations with a test vGPU, link "
-        f"{cells.RATE_MBIT} Mbit/s; medians of the downtime in ms"
+        f"{rate_mbit} Mbit/s; medians of the downtime in ms"
     )
 
 

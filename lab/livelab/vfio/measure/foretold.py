@@ -48,7 +48,7 @@ def replay(runs: Sequence[Run]) -> list[Foretold]:
         if run.downtime_ms is None or cell.precopy:
             continue
         size = cell.fb_mib * 2**20
-        key = StunKey("testvgpu", "no PRE_COPY", "1", cells.RATE_MBIT)
+        key = StunKey("testvgpu", "no PRE_COPY", "1", run.rate_mbit)
         past = seen.setdefault(key.gpu, [])
         told = stun.stun([VgpuUse(key, size, "type")], past)
         real_ms = max(run.downtime_ms - floor, 1.0)

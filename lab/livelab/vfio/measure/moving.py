@@ -24,8 +24,11 @@ from nova_livemig_gpu.migration import preflight
 class Moving:
     """One guest, wherever it is now."""
 
-    def __init__(self, lab: VfioLab, name: str, cell: Cell) -> None:
+    def __init__(
+        self, lab: VfioLab, name: str, cell: Cell, rate_mbit: int
+    ) -> None:
         self.lab = lab
+        self.rate_mbit = rate_mbit
         self.cell = cell
         self.guest = MdevGuest(name, cell.load, kind=device.KIND)
         self.source, self.target = lab.machines
@@ -57,10 +60,10 @@ class Moving:
     def go(self, turn: Turn, *, empty: bool = False) -> Run:
         """Migrate it, look at what arrived, and turn round."""
         assert self.guest.device is not None
-        budget, around = cells.settings(turn.policy, turn.cell)
+        budget, around = cells.settings(turn.policy, turn.cell, self.rate_mbit)
         verdict = preflight.judge(budget, around)
         if verdict.refuse:
-            return _refused(turn, verdict.reason)
+            return _refused(turn, verdict.reason, self.rate_mbit)
         rate = 0 if empty else turn.cell.dirty_mib_s
         device.write_at(self.source, self.guest.device, rate)
         device.configure(self.target, replace(self.cell, dirty_mib_s=rate))
@@ -85,7 +88,7 @@ class Moving:
         arrived = found.error is None
         stats = found.stats or {}
         return Run(
-            rate_mbit=cells.RATE_MBIT,
+            rate_mbit=self.rate_mbit,
             cell=turn.cell.name,
             policy=turn.policy,
             round=turn.round,
@@ -128,9 +131,9 @@ class Moving:
         return find(self.source, self.guest.name)
 
 
-def _refused(turn: Turn, reason: str | None) -> Run:
+def _refused(turn: Turn, reason: str | None, rate_mbit: int) -> Run:
     return Run(
-        rate_mbit=cells.RATE_MBIT,
+        rate_mbit=rate_mbit,
         cell=turn.cell.name,
         policy=turn.policy,
         round=turn.round,

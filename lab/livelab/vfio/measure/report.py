@@ -142,7 +142,8 @@ def _minimum_ms(runs: Sequence[Run]) -> float | None:
     if not sent:
         return None
     memory = cells.WRITTEN_MIB_S * 2**20 / TICKS_PER_S
-    return (memory + min(sent)) / cells.LINK_BPS * 1e3
+    link = cells.link_bps(runs[0].rate_mbit)
+    return (memory + min(sent)) / link * 1e3
 
 
 def rows(runs: Sequence[Run]) -> list[list[str]]:
