@@ -98,8 +98,10 @@ class SimulatedDeviceJob(SimulatedJob):
         self._sent_lately.append(memory + device)
 
     def _dirty_device(self) -> None:
-        if not self.paused and self.precopy and self._initial_left <= 0:
-            more = self.device_rate * _STEP_S
+        """What was not sent yet is not dirtied once more."""
+        if not self.paused and self.precopy:
+            sent = 1 - max(self._initial_left, 0.0) / self.framebuffer
+            more = self.device_rate * _STEP_S * sent
             self.device_left = min(self.device_left + more, self.framebuffer)
 
     def _look_again(self) -> None:

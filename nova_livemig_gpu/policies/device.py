@@ -30,11 +30,12 @@ wrong, but for a device that cannot be read as fast as the link sends.
 1. L is good for what B carries in 10 ms (L_max, if that is less; until B is
    known at most 1 Gbit/s is taken for it) until
    memory is at its floor (``device_state.memory_settled``), the first
-   copy of the devices is done, and QEMU has had half a second with memory
-   left that fits into L: if memory is all that it counts, it switches over
-   by itself. During the first pass L is corrected once B
-   is known, where it is off by more than a factor of 2. It stays low no
-   longer than half of timeout_s.
+   copy of the devices is done (with what they change meanwhile: as long as
+   they send at B / 2 or more, up to twice the framebuffer), and QEMU has had
+   half a second with memory left that fits into L: if it counts nothing
+   else, it switches over by itself. During the first pass L is corrected
+   once B is known, where it is off by more than a factor of 2. It stays low
+   no longer than half of timeout_s.
 2. Then L is raised, once, to min(need, most).
 3. If QEMU has not switched over 3 s later (and no first copy is running),
    it counts more than was predicted: L is raised to 1.25 * (F + all of the
@@ -122,6 +123,9 @@ class DevicePolicy(Policy):
             notes=tuple(notes),
         )
 
+    def remember(self, progress: Progress) -> float | None:
+        return device_state.fits_since_s(progress)
+
     def decide(self, progress: Progress) -> Decision | None:
         if progress.postcopy or progress.aborting:
             return None
@@ -149,7 +153,7 @@ class DevicePolicy(Policy):
         if device_state.memory_settled(progress, view):
             if device_state.first_copy(self.around, progress, view):
                 return None
-            if device_state.may_stop(progress, view):
+            if device_state.may_stop(progress):
                 return None
             floor = f"memory is at its floor of {mib(view.floor_bytes)}"
             return self._first_raise(progress, view, floor)

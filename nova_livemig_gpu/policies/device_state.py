@@ -16,6 +16,7 @@ LOW_LIMIT_MS = 10
 MARGIN = 1.25
 #: A device that sends at this share of the link's rate is not idle.
 _STREAMING = 0.5
+_REPEATED = 2
 _FIRST_COPY_S = 30.0
 #: The window of Progress is 2 s long; with looks every second this is left.
 _IDLE_S = 1.0
@@ -147,8 +148,9 @@ def _floor_bytes(progress: Progress, left: float) -> float:
 def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
     """Whether the device still sends its state for the first time.
 
-    It sends at half the link's rate at least, and has sent less than its
-    framebuffer and a quarter; where the framebuffer is unknown, for up to
+    It sends at half the link's rate at least, and has sent less than twice
+    its framebuffer: one that changes half of what the link carries has sent
+    as much until nothing is left. Where the framebuffer is unknown, for up to
     30 s from the start. A device that streams for ever is not waited for
     again after each limit, else the deadline would come first.
     """
@@ -158,25 +160,36 @@ def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
         return False
     size = around.stun.framebuffer_bytes if around.stun else None
     if size is not None:
-        return view.sent_bytes < MARGIN * size
+        return view.sent_bytes < _REPEATED * size
     return progress.elapsed_s < _FIRST_COPY_S
 
 
-def may_stop(progress: Progress, view: View) -> bool:
+def fits_since_s(progress: Progress) -> float | None:
+    """Return since when what is left of memory fits into the limit, in
+    seconds since the loop began; None: it does not, or is unknown.
+
+    ``progress.memory`` is what the sample before has shown.
+    """
+    sample, limit_ms = progress.sample, progress.limit_ms
+    rate = progress.switchover_bps or progress.link_bps()
+    if sample is None or sample.remaining_bytes is None:
+        return None
+    if rate is None or limit_ms is None:
+        return None
+    if sample.remaining_bytes > rate * limit_ms / 1e3:
+        return None
+    before = progress.memory
+    return before if isinstance(before, float) else sample.t_s
+
+
+def may_stop(progress: Progress) -> bool:
     """Whether QEMU may be about to stop the guest with the limit as it is.
 
-    What is left of memory fits into it, but not yet for half a second. Looks
-    that are seconds apart cannot tell, and are not waited for.
+    What is left of memory fits into it, but not yet for half a second.
     """
-    fits_bytes = view.bytes_of(progress.limit_ms or 0)
-    if view.ram_bytes > fits_bytes or len(progress.window) < 2:
+    since_s = progress.memory
+    if not isinstance(since_s, float):
         return False
-    since_s = progress.elapsed_s
-    for each in reversed(progress.window):
-        left = each.remaining_bytes
-        if left is None or left > fits_bytes:
-            break
-        since_s = each.t_s
     return progress.elapsed_s - since_s < _CHANCE_S
 
 

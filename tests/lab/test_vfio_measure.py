@@ -223,7 +223,7 @@ def test_runs_over_another_link_are_not_mixed_in(tmp_path):
     runs.add(file, replace(run(), rate_mbit=80))
     parser = argparse.ArgumentParser()
     command.add(parser)
-    with pytest.raises(LabError, match=r"runs at 80 Mbit/s, --rate-mbit .*160"):
+    with pytest.raises(LabError, match=r"runs at 80 Mbit/s, --rate.*160"):
         command.run(parser.parse_args([str(file)]))
     with pytest.raises(LabError, match="--rate-mbit 0: at least 1"):
         command.run(parser.parse_args([str(file), "--rate-mbit", "0"]))
