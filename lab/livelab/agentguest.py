@@ -111,5 +111,7 @@ def _modules(tree: Path) -> list[cpio.Entry]:
             data = path.read_bytes()
             if path.suffix == ".xz":
                 data = lzma.decompress(data)
+            elif path.suffix != ".ko":
+                raise LabError(f"{path.name}: packed in an unknown way")
             found.append(cpio.program(f"modules/{number}-{name}.ko", data))
     return found

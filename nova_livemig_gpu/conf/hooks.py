@@ -15,7 +15,9 @@ Possible values:
 * ``nvml``: records what NVML tells of the server's vGPUs before and after
 * ``quiesce``: asks the server's guest agent to freeze its file systems
   shortly before the switchover, and to thaw them afterwards. List it on the
-  destinations, too: they thaw what has arrived frozen.
+  destinations, too: they thaw what has arrived frozen. Where QEMU switches
+  over with the limit that it had from the start, as with servers that hardly
+  write and with vGPUs that were copied before, nobody is asked.
 * ``audit``: writes each step to ``audit_log``
 
 Related options:
@@ -50,8 +52,8 @@ Related options:
         help="""
 Command that the hook ``quiesce`` runs in the server, through its guest
 agent (``guest-exec``), instead of freezing its file systems. It has five
-seconds; where it takes longer or fails, ``resume_command`` is run and the
-migration goes on.
+seconds; where it takes longer or fails, ``resume_command`` is run, and run
+again at the end of a migration that fails; the migration goes on.
 
 Possible values:
 
@@ -60,7 +62,7 @@ Possible values:
 
 Related options:
 
-* ``hooks``, ``resume_command``
+* ``hooks``, ``hook_timeout_s``, ``resume_command``
 """,
     ),
     cfg.StrOpt(
@@ -69,7 +71,8 @@ Related options:
         mutable=True,
         help="""
 Command that the hook ``quiesce`` runs in the server after its migration, at
-the destination where it has completed, else at the source.
+the destination where it has completed, else at the source. It may be run more
+than once. It has five seconds; that it takes longer or fails is logged.
 
 Related options:
 

@@ -2,13 +2,15 @@
 
 before_switchover
     ``guest-fsfreeze-freeze``, or the option ``quiesce_command`` through
-    ``guest-exec``, whose end is waited for.
+    ``guest-exec``, whose end is waited for (``virt.agent`` does the same at
+    the destination).
 after_switchover, completed
     Nothing at the source: the server has left it. The destination's driver
-    thaws what arrives frozen (``virt.thaw``), or runs ``resume_command``.
+    thaws what arrives frozen (``virt.agent``), and runs ``resume_command``.
 failed
-    ``guest-fsfreeze-thaw`` or ``resume_command``, whatever became of the
-    freezing; where it was not answered in time it may have happened.
+    ``guest-fsfreeze-thaw``, or ``resume_command`` where there is a
+    ``quiesce_command``, whatever became of the freezing; where it was not
+    answered in time it may have happened, or may yet.
 
 Frozen file systems make writers wait, so a freeze that is not followed by
 the switchover within ``LONGEST_S`` is thawed by a timer, and the migration
@@ -16,6 +18,7 @@ goes on without.
 """
 
 import json
+import math
 import shlex
 import threading
 import time
@@ -34,6 +37,13 @@ LONGEST_S = 30.0
 _AGENT_S = 5
 _AGAIN_S = 0.1
 
+#: Sends JSON to a guest agent, with seconds to wait, and returns its answer.
+Ask = Callable[[str, int], str]
+
+
+class CommandFailed(Exception):
+    """A command has ended in the server, and not well."""
+
 
 class QuiesceHook(Hook):
     """See the module."""
@@ -47,9 +57,17 @@ class QuiesceHook(Hook):
         self._thaw_later(facts)
         try:
             done = self._ask(facts, quiesce, "guest-fsfreeze-freeze")
-        except Exception:
+        except CommandFailed:
+            self._forget(facts)
             self._resume(facts)
             raise
+        except Exception:
+            # It may happen yet: the timer, or the end, resumes it again.
+            self._resume(facts)
+            raise
+        if not self._remembered(facts):
+            # It took too long, and was resumed before it rested.
+            return {"resumed": self._resume(facts)}
         return {"quiesced": quiesce or "file systems", "agent": done}
 
     def after_switchover(self, facts: Facts) -> Answer:
@@ -72,6 +90,10 @@ class QuiesceHook(Hook):
             self._timers[facts.migration] = timer
         timer.start()
 
+    def _remembered(self, facts: Facts) -> bool:
+        with self._lock:
+            return facts.migration in self._timers
+
     def _forget(self, facts: Facts) -> bool:
         """Whether it was quiesced and not resumed yet."""
         with self._lock:
@@ -91,50 +113,72 @@ class QuiesceHook(Hook):
         self._resume(facts)
 
     def _resume(self, facts: Facts) -> Any:
-        self._forget(facts)
-        _, resume = self.services.commands()
+        quiesce, resume = self.services.commands()
         try:
+            if resume and not quiesce:
+                # Nothing is run in a server whose file systems are frozen.
+                self._ask(facts, "", "guest-fsfreeze-thaw")
             return self._ask(facts, resume, "guest-fsfreeze-thaw")
         except Exception as exc:
             LOG.error("%s", exc, instance_uuid=facts.server)
             return f"failed: {exc}"
 
     def _ask(self, facts: Facts, command: str, otherwise: str) -> Any:
-        def ask(text: str) -> str:
-            return self.services.agent(facts.server, text, _AGENT_S)
+        def ask(text: str, timeout_s: int) -> str:
+            return self.services.agent(facts.server, text, timeout_s)
 
         if command:
             return run(ask, command)
-        return json.loads(ask(plain(otherwise)))
+        return json.loads(ask(plain(otherwise), _AGENT_S))
 
 
-def run(ask: Callable[[str], str], command: str) -> Any:
-    """Run a command in the guest and wait for its end.
+def run(ask: Ask, command: str) -> Any:
+    """Run a command in the guest and wait for its end, 5 s at most.
 
-    :param ask: sends JSON to the agent and returns what that answers
+    A question about it that is not answered is asked again in that time.
+
     :returns: what ``guest-exec-status`` tells in the end
-    :raises TimeoutError: it runs longer than 5 s, and goes on
-    :raises RuntimeError: its exit code is not 0
+    :raises CommandFailed: its exit code is not 0
+    :raises TimeoutError: it has not ended yet, and goes on
+    :raises ValueError: there is no such command, or the agent's answer is none
+    :raises Exception: the agent could not be asked
     """
     until_s = time.monotonic() + _AGENT_S
-    pid = json.loads(ask(execute(command)))["return"]["pid"]
+    pid = _returned(ask(execute(command), _AGENT_S)).get("pid")
     status = json.dumps(
         {"execute": "guest-exec-status", "arguments": {"pid": pid}}
     )
-    while True:
-        told = json.loads(ask(status))
-        ended = told["return"]
-        if ended["exited"]:
-            break
-        if time.monotonic() > until_s:
-            raise TimeoutError(
-                f"{command!r} has not ended within {_AGENT_S} s"
-            )
+    while (left_s := until_s - time.monotonic()) > 0:
+        ended = _status(ask, status, math.ceil(left_s))
+        if ended is not None:
+            return _judged(command, ended)
         time.sleep(_AGAIN_S)
+    raise TimeoutError(f"{command!r} has not ended within {_AGENT_S} s")
+
+
+def _status(ask: Ask, status: str, timeout_s: int) -> dict[str, Any] | None:
+    """None: it runs, or nobody answers."""
+    try:
+        told = _returned(ask(status, timeout_s))
+    except Exception as exc:
+        LOG.debug("A command's state is unknown: %s", exc)
+        return None
+    return told if told.get("exited") else None
+
+
+def _judged(command: str, ended: dict[str, Any]) -> dict[str, Any]:
     code = ended.get("exitcode", f"signal {ended.get('signal')}")
     if code != 0:
-        raise RuntimeError(f"{command!r} ended with {code} in the server")
-    return told
+        raise CommandFailed(f"{command!r} ended with {code} in the server")
+    return ended
+
+
+def _returned(text: str) -> dict[str, Any]:
+    told = json.loads(text)
+    found = told.get("return") if isinstance(told, dict) else None
+    if not isinstance(found, dict):
+        raise ValueError(f"the guest agent answered {text}")
+    return found
 
 
 def plain(name: str) -> str:
@@ -145,10 +189,18 @@ def plain(name: str) -> str:
 def execute(command: str) -> str:
     """Return the JSON that runs a command in the guest.
 
+    :raises ValueError: it is none
+
     >>> execute("/usr/bin/pause all")[:36]
     '{"execute": "guest-exec", "arguments'
     """
-    path, *arguments = shlex.split(command)
+    try:
+        path, *arguments = shlex.split(command)
+    except ValueError as exc:
+        raise ValueError(
+            f"{command!r} is no command: {exc}; see quiesce_command and "
+            "resume_command"
+        ) from exc
     return json.dumps(
         {
             "execute": "guest-exec",

@@ -74,6 +74,7 @@ class SteeringLoop:
         self._record = record
         self._clock = clock
         self._poll_s = poll_s
+        self._start_s = 0.0
         self._paced = Paced(job, pace, record, server)
 
     def run(self) -> Progress:
@@ -81,11 +82,11 @@ class SteeringLoop:
 
         :returns: the last progress; its sample's state is final
         """
-        start = self._clock.now()
+        self._start_s = self._clock.now()
         mib_s = self._plan.switchover_mib_s
         progress = Progress(switchover_bps=mib_s and mib_s * float(2**20))
         while True:
-            sample = self._job.sample(self._clock.now() - start)
+            sample = self._job.sample(self._elapsed_s())
             before, progress = progress, progress.advance(sample)
             if sample.state in _ENDED:
                 if sample.state is JobState.COMPLETED:
@@ -99,6 +100,9 @@ class SteeringLoop:
             self._clock.sleep(
                 min(self._wait_s(progress), self._policy_wait_s(progress))
             )
+
+    def _elapsed_s(self) -> float:
+        return self._clock.now() - self._start_s
 
     def _steer(self, progress: Progress) -> Progress:
         memory = self._policy.remember(progress)
@@ -158,7 +162,8 @@ class SteeringLoop:
             case ActionKind.SET_DOWNTIME:
                 assert action.value is not None
                 self._job.set_max_downtime(action.value)
-                return _limited(progress, action.value)
+                # Hooks may have taken their time since the sample.
+                return _limited(progress, action.value, self._elapsed_s())
             case ActionKind.SET_BANDWIDTH:
                 assert action.value is not None
                 self._job.set_bandwidth(action.value)
@@ -206,12 +211,12 @@ def _switchover(decision: Decision) -> bool:
     return kind is not ActionKind.ABORT
 
 
-def _limited(progress: Progress, limit_ms: int) -> Progress:
+def _limited(progress: Progress, limit_ms: int, t_s: float) -> Progress:
     return replace(
         progress,
         limit_ms=limit_ms,
         limit_pass=progress.pass_count,
-        limit_s=progress.elapsed_s,
+        limit_s=t_s,
     )
 
 

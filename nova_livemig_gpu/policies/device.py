@@ -27,8 +27,8 @@ The pause is R / B + p, and ``most`` is where that reaches L_max. It is never
 above B * L_max, so that the budget holds as well where the prediction is
 wrong, but for a device that cannot be read as fast as the link sends.
 
-1. L is good for what B carries in 10 ms (L_max, if that is less; until B is
-   known at most 1 Gbit/s is taken for it) until
+1. L is good for what B carries in 10 ms (30 ms where S is not told; L_max, if
+   that is less; until B is known at most 1 Gbit/s is taken for it) until
    memory is at its floor (``device_state.memory_settled``), the first
    copy of the devices is done (with what they change meanwhile: as long as
    they send at B / 2 or more, up to twice the framebuffer), and QEMU has had
@@ -43,17 +43,17 @@ wrong, but for a device that cannot be read as fast as the link sends.
    that is a tenth more than L at least, then doubled every 3 s; within most.
 4. With over_budget warn or allow, need and the steps of 3 are not held to
    most, up to QEMU's 2,000,000 ms.
-   While the guest stands still, which its switchover does, step 2 waits, and
-   steps 3 to 5 do, for an hour from the last raise at most: the devices are
-   sent as they are, and what is asked of QEMU meanwhile only delays them.
+   While the guest stands still, which its switchover does, steps 3 to 5 wait,
+   for an hour from the last raise at most: the devices are sent as they are.
 5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
 
 Missing data. Stun unknown: L goes from 1 straight to B * L_max / S, the whole
-budget; more only by 4. ``vfio_data_transferred`` missing (libvirt < 10.6, or
-a device without PRE_COPY): no first copy is waited for. S not told: S = B,
-so that a device that sends nothing before the stop may never switch over,
-and 5 and 6 end it. Whether the guest stands still unknown: it is taken to
-run. R or B unknown: only the deadline.
+budget; more only by 4. ``vfio_data_transferred`` missing (libvirt < 10.6, or a
+device without PRE_COPY): no first copy is waited for. S not told: S = B, and
+QEMU has no half a second, for S falls where nothing is sent, so that a device
+that sends nothing before the stop may never switch over, and 5 and 6 end it.
+Whether the guest stands still unknown: it is taken to run. R or B unknown:
+only the deadline.
 
 Example: link 50 MB/s, S told 125 MB/s, budget 1500 ms with 100 ms overhead,
 64 MB of framebuffer, p 900 ms, F 5 MB: first limit 10 ms, after a second of
@@ -73,7 +73,7 @@ from nova_livemig_gpu.model import (
 from nova_livemig_gpu.policies import device_end, device_state
 from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
 from nova_livemig_gpu.policies.device_end import MOST_LIMIT_MS
-from nova_livemig_gpu.policies.device_state import LOW_LIMIT_MS, View
+from nova_livemig_gpu.policies.device_state import View
 from nova_livemig_gpu.policies.limit import limit_max_ms
 from nova_livemig_gpu.policies.outlook import mib
 from nova_livemig_gpu.policies.progress import Progress
@@ -109,8 +109,11 @@ class DevicePolicy(Policy):
             )
             if why
         ]
-        first = min(LOW_LIMIT_MS, limit_max_ms(self.budget, self.around))
         told = self.around.switchover_mib_s
+        first = min(
+            device_state.low_limit_ms(told is not None),
+            limit_max_ms(self.budget, self.around),
+        )
         if told is not None:
             first = max(1, int(first * min(1.0, _MODEST_MIB_S / told)))
         return StartPlan(
@@ -124,7 +127,10 @@ class DevicePolicy(Policy):
         )
 
     def remember(self, progress: Progress) -> float | None:
-        return device_state.fits_since_s(progress)
+        view = device_state.look(self.budget, self.around, progress)
+        if view is None:
+            return None
+        return device_state.fits_since_s(self.around, progress, view)
 
     def decide(self, progress: Progress) -> Decision | None:
         if progress.postcopy or progress.aborting:
@@ -145,8 +151,6 @@ class DevicePolicy(Policy):
 
     def _low(self, progress: Progress, view: View) -> Decision | None:
         if not progress.pass_count and not _telling(progress):
-            return None
-        if progress.sample and progress.sample.stopped:
             return None
         if self._half_time(progress):
             return self._first_raise(progress, view, "half of timeout_s is up")

@@ -3,15 +3,17 @@
 Names as in ``policies.device``. All sizes in bytes, rates in bytes/s.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nova_livemig_gpu.model import Budget, Stun, Surroundings
+from nova_livemig_gpu.model import Budget, Sample, Stun, Surroundings
 from nova_livemig_gpu.policies.limit import limit_max_ms
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.prediction import precopy
 
-#: The limit while memory still gains.
-LOW_LIMIT_MS = 10
+#: The limit while memory still gains; and where QEMU was told no bandwidth, so
+#: that it stops only while enough is sent.
+_LOW_MS, _LOW_UNTOLD_MS = 10, 30
 #: What is kept free above what is expected.
 MARGIN = 1.25
 #: A device that sends at this share of the link's rate is not idle.
@@ -22,6 +24,8 @@ _FIRST_COPY_S = 30.0
 _IDLE_S = 1.0
 #: QEMU stops by itself within, where memory is all that it counts.
 _CHANCE_S = 0.5
+#: So many passes in half of the window are many.
+_ROUND = 2
 #: Passes that need longer than this to gain do not count as gaining.
 _AHEAD_S = 60.0
 
@@ -38,6 +42,7 @@ class View:
     :ivar most_bytes: D at most: all framebuffer, or what was sent of it
     :ivar sent_bytes: V, device state sent so far; None: unknown
     :ivar sent_bps: rate at which it is sent; None: unknown
+    :ivar low_ms: the limit in terms of B while memory still gains
     :ivar budget_ms: L_max
     :ivar stun_ms: p; None: unknown
     """
@@ -50,6 +55,7 @@ class View:
     most_bytes: float | None
     sent_bytes: float | None
     sent_bps: float | None
+    low_ms: int
     budget_ms: float
     stun_ms: float | None
 
@@ -64,7 +70,7 @@ class View:
     @property
     def low_bytes(self) -> float:
         """What QEMU may stop at while memory still gains."""
-        return self.link_bps * min(LOW_LIMIT_MS, self.budget_ms) / 1e3
+        return self.link_bps * min(self.low_ms, self.budget_ms) / 1e3
 
     def needed_bytes(self, device_bytes: float | None) -> float | None:
         """Return what QEMU will find at the stop, and the margin."""
@@ -93,6 +99,14 @@ class View:
         }
 
 
+def low_limit_ms(told: bool) -> int:
+    """Return the limit while memory still gains, in terms of B.
+
+    :param told: QEMU knows S from the start
+    """
+    return _LOW_MS if told else _LOW_UNTOLD_MS
+
+
 def look(
     budget: Budget, around: Surroundings, progress: Progress
 ) -> View | None:
@@ -113,6 +127,7 @@ def look(
         most_bytes=_most_bytes(stun, device, sent),
         sent_bytes=sent,
         sent_bps=progress.vfio_bps(),
+        low_ms=low_limit_ms(progress.switchover_bps is not None),
         budget_ms=limit_max_ms(budget, around),
         stun_ms=stun.p50_ms if stun else None,
     )
@@ -164,45 +179,49 @@ def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
     return progress.elapsed_s < _FIRST_COPY_S
 
 
-def fits_since_s(progress: Progress) -> float | None:
-    """Return since when what is left of memory fits into the limit, in
-    seconds since the loop began; None: it does not, or is unknown.
+def fits_since_s(
+    around: Surroundings, progress: Progress, view: View
+) -> float | None:
+    """Return since when QEMU may stop the guest with the limit as it is, as
+    far as memory goes, in seconds since the loop began; None: it may not.
 
     ``progress.memory`` is what the sample before has shown.
     """
-    sample, limit_ms = progress.sample, progress.limit_ms
-    rate = progress.switchover_bps or progress.link_bps()
-    if sample is None or sample.remaining_bytes is None:
+    if first_copy(around, progress, view):
         return None
-    if rate is None or limit_ms is None:
+    if view.ram_bytes > view.bytes_of(progress.limit_ms or 0):
         return None
-    if sample.remaining_bytes > rate * limit_ms / 1e3:
-        return None
-    before = progress.memory
-    return before if isinstance(before, float) else sample.t_s
+    since_s = progress.memory
+    return progress.elapsed_s if since_s is None else _float(since_s)
+
+
+def _float(value: object) -> float:
+    assert isinstance(value, (int, float))
+    return float(value)
 
 
 def may_stop(progress: Progress) -> bool:
     """Whether QEMU may be about to stop the guest with the limit as it is.
 
-    What is left of memory fits into it, but not yet for half a second.
+    It could for less than half a second. Where it was told no bandwidth it
+    takes what flows, which is next to nothing by then: waiting is in vain.
     """
-    since_s = progress.memory
-    if not isinstance(since_s, float):
+    if progress.switchover_bps is None or progress.memory is None:
         return False
-    return progress.elapsed_s - since_s < _CHANCE_S
+    return progress.elapsed_s - _float(progress.memory) < _CHANCE_S
 
 
 def memory_settled(progress: Progress, view: View) -> bool:
     """Whether further passes gain no more.
 
     After the first pass: QEMU looks again and again (several passes between
-    two samples); or what a pass has left fits into the low limit, is not
+    two samples) with what fits into the low limit left, or with as much left
+    as a second ago; or what a pass has left fits into the low limit, is not
     10% less than the one before it, or is what ``prediction.precopy`` says
     that passes leave. Before it, or within a pass: all samples of the last
     2 s show next to nothing left, so that only the device is being sent.
     """
-    if _only_device(progress, view):
+    if _only_device(progress, view) or _going_round(progress):
         return True
     if not progress.passes:
         return False
@@ -221,10 +240,31 @@ def memory_settled(progress: Progress, view: View) -> bool:
         progress.curve(),
         view.ram_bytes,
         view.link_bps,
-        LOW_LIMIT_MS,
+        view.low_ms,
         _AHEAD_S,
     )
     return not ahead.converges and view.ram_bytes <= 1.1 * ahead.floor_bytes
+
+
+def _going_round(progress: Progress) -> bool:
+    """Pass follows pass in the last second or two, and none gains."""
+    window = progress.window
+    if not progress.passes or window[-1].t_s - window[0].t_s < _IDLE_S:
+        return False
+    middle_s = (window[0].t_s + window[-1].t_s) / 2
+    early = [each for each in window if each.t_s <= middle_s]
+    late = [each for each in window if each.t_s > middle_s]
+    if min(_turns(early), _turns(late)) < _ROUND:
+        return False
+    return _most_left(late) >= 0.9 * _most_left(early)
+
+
+def _turns(samples: Sequence[Sample]) -> int:
+    return (samples[-1].iteration or 0) - (samples[0].iteration or 0)
+
+
+def _most_left(samples: Sequence[Sample]) -> int:
+    return max(each.remaining_bytes or 0 for each in samples)
 
 
 def _only_device(progress: Progress, view: View) -> bool:

@@ -7,6 +7,7 @@ source, which has quiesced it, cannot reach it any more.
 import json
 from typing import Any
 
+import libvirt
 import libvirt_qemu
 from oslo_log import log as logging
 
@@ -30,20 +31,32 @@ def ask(host: Any, server: str, command: str, timeout_s: int) -> str:
 
 
 def resume(host: Any, server: str, resume_command: str) -> str | None:
-    """Thaw a server that has arrived frozen, or run the command.
+    """Thaw a server that has arrived frozen, and run the command.
 
     :returns: what was done; None: there was nothing to do
     :raises Exception: the agent could not be asked, the command has failed
     """
+    done = _thaw(host, server, needed=not resume_command)
     if resume_command:
         hook_quiesce.run(
-            lambda text: ask(host, server, text, _PATIENCE_S), resume_command
+            lambda text, limit_s: ask(host, server, text, limit_s),
+            resume_command,
         )
-        return f"{resume_command} was run"
+        done.append(f"{resume_command} was run")
+    return " and ".join(done) or None
+
+
+def _thaw(host: Any, server: str, needed: bool) -> list[str]:
+    """:param needed: an agent that knows nothing of freezing is an error"""
     status = hook_quiesce.plain("guest-fsfreeze-status")
-    told = json.loads(ask(host, server, status, _PATIENCE_S))
+    try:
+        told = json.loads(ask(host, server, status, _PATIENCE_S))
+    except libvirt.libvirtError:
+        if needed:
+            raise
+        return []
     if told.get("return") != _FROZEN:
-        return None
+        return []
     thaw = hook_quiesce.plain("guest-fsfreeze-thaw")
     ask(host, server, thaw, _PATIENCE_S)
-    return "its file systems were thawed"
+    return ["its file systems were thawed"]

@@ -86,7 +86,7 @@ class StepHooks:
             )
         except Exception as exc:
             LOG.warning(
-                "Whether this server has arrived quiesced is not known: %s",
+                "This server may still be quiesced: %s",
                 exc,
                 instance=instance,
             )

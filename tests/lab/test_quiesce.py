@@ -67,13 +67,15 @@ def guest(
     plain = AgentGuest("quiesced", LOAD, memory_mib=256, state=network.state)
     for libvirtd in libvirtds:
         libvirtd.host.shape(400)
-    with Running(plain, *libvirtds):
-        plain.wait_for("^READY")
-        plain.wait_for(r"FS \d+")
-        _wait_for_agent(plain, libvirtds[0])
-        yield plain
-    for libvirtd in libvirtds:
-        libvirtd.host.shape(None)
+    try:
+        with Running(plain, *libvirtds):
+            plain.wait_for("^READY")
+            plain.wait_for(r"FS \d+")
+            _wait_for_agent(plain, libvirtds[0])
+            yield plain
+    finally:
+        for libvirtd in libvirtds:
+            libvirtd.host.shape(None)
 
 
 class Host:

@@ -228,6 +228,9 @@ def test_runs_over_another_link_are_not_mixed_in(tmp_path):
     with pytest.raises(LabError, match="--rate-mbit 0: at least 1"):
         command.run(parser.parse_args([str(file), "--rate-mbit", "0"]))
     assert command.run(parser.parse_args([str(file), "--report"])) == 0
+    runs.add(file, run())
+    with pytest.raises(LabError, match=r"runs at 80, 160 Mbit/s: keep one"):
+        command.run(parser.parse_args([str(file), "--report"]))
 
 
 def test_a_process_goes_first():

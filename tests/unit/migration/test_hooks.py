@@ -318,6 +318,62 @@ def test_a_command_that_does_not_end_is_waited_for_5_s(monkeypatch):
     (note,) = own.collect()["quiesce"]["before_switchover"]
     assert "has not ended within 0.2 s" in note["error"]
     assert '"/go"' in agent.asked[-1]
+    # It may have ended since.
+    own.failed(FAILED)
+    assert len(agent.asked) == 3
+    assert '"/go"' in agent.asked[-1]
+
+
+def test_a_command_that_ends_after_the_migration_is_undone(monkeypatch):
+    """The hook was left to itself, the migration has failed meanwhile."""
+    agent = Agent(exits=(None, 0, 0))
+    hook = with_services(QuiesceHook(), agent, commands=("/pause", "/go"))
+    own = HookCalls((("quiesce", hook),), FACTS, 0.1)
+    own.before_switchover(RAISED)
+    (note,) = own.collect()["quiesce"]["before_switchover"]
+    assert "not finished in 0.1 s" in note["error"]
+    own.failed(FAILED)
+    assert len(agent.asked) == 2
+    agent.exits = (0, 0, 0)
+    for _ in range(100):
+        if len(agent.asked) == 3:
+            break
+        time.sleep(0.05)
+    assert '"/go"' in agent.asked[2]
+
+
+def test_file_systems_are_thawed_before_a_command_is_run():
+    """There is one for the end only."""
+    agent = Agent()
+    hook = with_services(QuiesceHook(), agent, commands=("", "/go"))
+    own = calls(("quiesce", hook))
+    own.before_switchover(RAISED)
+    own.failed(FAILED)
+    assert agent.asked[:2] == ["guest-fsfreeze-freeze", "guest-fsfreeze-thaw"]
+    assert '"/go"' in agent.asked[2]
+
+
+@pytest.mark.parametrize("command", ["  ", "/pause 'all"])
+def test_what_is_no_command_is_told(command):
+    agent = Agent()
+    hook = with_services(QuiesceHook(), agent, commands=(command, ""))
+    own = calls(("quiesce", hook))
+    own.before_switchover(RAISED)
+    (note,) = own.collect()["quiesce"]["before_switchover"]
+    assert "is no command" in note["error"]
+    assert "quiesce_command" in note["error"]
+
+
+def test_an_answer_that_is_none_is_told():
+    hook = with_services(
+        QuiesceHook(),
+        lambda *_: '{"error": {"desc": "guest-exec is disabled"}}',
+        commands=("/pause", ""),
+    )
+    own = calls(("quiesce", hook))
+    own.before_switchover(RAISED)
+    (note,) = own.collect()["quiesce"]["before_switchover"]
+    assert "guest-exec is disabled" in note["error"]
 
 
 def test_audit_writes_the_steps():

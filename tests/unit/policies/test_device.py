@@ -1,10 +1,16 @@
 """The law for a server with a device, on migrations in simulated time."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nova_livemig_gpu.migration.loop import JobRefused, SteeringLoop
+from nova_livemig_gpu.migration.loop import (
+    JobRefused,
+    SteeringLoop,
+    Watcher,
+)
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     Goal,
@@ -40,11 +46,18 @@ def around(stun_ms=None, framebuffer=None, told=119, **more):
 class Run:
     """One simulated migration, steered to its end."""
 
-    def __init__(self, surroundings, settings, every_s=0.25, **job):
+    def __init__(
+        self,
+        surroundings,
+        settings,
+        every_s=0.25,
+        job_type=SimulatedDeviceJob,
+        **job,
+    ):
         self.clock = FakeClock()
         job.setdefault("working_set", 8)
         job.setdefault("rate", 4)
-        self.job = SimulatedDeviceJob(
+        self.job = job_type(
             self.clock, told=surroundings.switchover_mib_s, **job
         )
         policy = AdaptivePolicy(settings, surroundings)
@@ -87,7 +100,7 @@ def test_the_plan_says_why_there_is_one_connection():
     assert "QEMU is old" in got.notes[0]
 
 
-@pytest.mark.parametrize(("told", "first"), [(None, 10), (119, 10), (1192, 1)])
+@pytest.mark.parametrize(("told", "first"), [(None, 30), (119, 10), (1192, 1)])
 def test_the_first_limit_does_not_trust_a_fast_link(told, first):
     assert DevicePolicy(
         budget(), around(told=told)
@@ -155,6 +168,51 @@ def test_qemu_has_half_a_second_with_what_fits():
         if left is not None and left <= 0.01 * 119 * MIB
     ]
     assert 0.5 <= max(waited) < 1.1
+
+
+@pytest.mark.parametrize("told", [None, 48, 119, 1192])
+@pytest.mark.parametrize("working_set", [0.3, 0.6, 1.0, 1.4, 1.7, 2.5])
+def test_passes_that_go_round_end(told, working_set):
+    """A hot set that every pass finds dirty again, however small it is."""
+    run = Run(
+        around(1400, 64, told=told),
+        budget(max_downtime_ms=2500, timeout_s=60),
+        rate=60,
+        working_set=working_set,
+        precopy=False,
+    )
+    raised = next(d for d in run.decisions if d["code"] == "floor_reached")
+    assert raised["t_s"] < 8
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_memory_that_fits_now_and_then_does_not_keep_the_raise_away(seed):
+    dice = random.Random(seed)
+
+    class Bursts(SimulatedDeviceJob):
+        """Four of ten looks of QEMU find more than fits."""
+
+        def _dirtied(self, since, until):
+            return 1.2 if dice.random() < 0.4 else 0.02
+
+    run = Run(
+        around(1400, 64),
+        budget(max_downtime_ms=2500, timeout_s=60),
+        job_type=Bursts,
+        precopy=False,
+    )
+    raised = next(d for d in run.decisions if d["code"] == "floor_reached")
+    assert raised["t_s"] < 8
+
+
+def test_a_device_is_waited_for_where_qemu_was_told_no_bandwidth():
+    """It stops only while enough flows: the raise must not come too late."""
+    run = Run(
+        around(1400, 64, told=None),
+        budget(max_downtime_ms=2500),
+        precopy=False,
+    )
+    assert run.completed
 
 
 @pytest.mark.parametrize("every_s", [1.0, 1.9, 3.0])
@@ -433,6 +491,24 @@ def test_a_size_hardly_above_what_was_not_enough_is_doubled():
     )
     assert run.completed
     assert run.codes[-1] == "still_running"
+
+
+def test_what_hooks_take_is_no_time_for_qemu():
+    clock = FakeClock()
+
+    class Slow(Watcher):
+        def switchover_ahead(self, decision):
+            clock.sleep(4)
+
+    job = SimulatedDeviceJob(clock, precopy=False, working_set=8, rate=4)
+    policy = AdaptivePolicy(budget(max_downtime_ms=500), around())
+    record = Record(None, {})
+    SteeringLoop(
+        job, policy, policy.plan(), record, clock, 0.25, "s", Slow()
+    ).run()
+    (raised,) = (d for d in record.decisions if d["code"] == "floor_reached")
+    after = next(d for d in record.decisions if d["t_s"] > raised["t_s"])
+    assert after["t_s"] >= raised["t_s"] + 4 + 3
 
 
 @settings(max_examples=15, deadline=None)

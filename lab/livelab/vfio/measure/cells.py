@@ -84,6 +84,7 @@ CELLS = tuple(
 )
 # It dirties faster than the link carries: what the settings say, happens.
 FAST = Cell(64, FAST_MIB_S, True)
+NAMED = (*CELLS, FAST)
 
 GUIDE, DEFAULT, OURS = "vGPU guide", "defaults", "adaptive"
 POLICIES = (GUIDE, DEFAULT, OURS)
@@ -132,7 +133,7 @@ def settings(
     around = replace(
         around,
         stun=None if name == CUT else stun,
-        switchover_mib_s=link_bps(rate_mbit) // 2**20,
+        switchover_mib_s=max(link_bps(rate_mbit) // 2**20, 1),
     )
     if name == OURS:
         return replace(_BUDGET, max_downtime_ms=int(stun_ms + 1000)), around

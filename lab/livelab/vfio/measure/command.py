@@ -118,6 +118,8 @@ class _Measuring:
         self.rounds: int = arguments.rounds
         self.only: str = arguments.only
         self.rate_mbit: int = arguments.rate_mbit
+        if not any(self.only in cell.name for cell in cells.NAMED):
+            raise LabError(f"--only {self.only!r}: no device has that name")
         self.sizes: Sequence[int] = arguments.fb_mib or cells.SIZES_MIB
         self.console = table.console()
         self.end = time.monotonic() + (arguments.seconds or float("inf"))

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from livelab.errors import LabError
+
 
 @dataclass(frozen=True)
 class Run:
@@ -46,7 +48,17 @@ class Run:
 
 
 def load(file: Path) -> list[Run]:
-    """All runs of a file; a line that was cut short is left out."""
+    """All runs of a file; a line that was cut short is left out. Raises
+    LabError where they are of different links."""
+    found = _runs(file)
+    rates = sorted({run.rate_mbit for run in found})
+    if len(rates) > 1:
+        told = ", ".join(map(str, rates))
+        raise LabError(f"{file} has runs at {told} Mbit/s: keep one of them")
+    return found
+
+
+def _runs(file: Path) -> list[Run]:
     if not file.exists():
         return []
     found = []
