@@ -501,7 +501,8 @@ def test_what_hooks_take_is_no_time_for_qemu():
             clock.sleep(4)
 
     job = SimulatedDeviceJob(clock, precopy=False, working_set=8, rate=4)
-    policy = AdaptivePolicy(budget(max_downtime_ms=500), around())
+    settled = budget(max_downtime_ms=500, over_budget=OverBudget.ALLOW)
+    policy = AdaptivePolicy(settled, around())
     record = Record(None, {})
     SteeringLoop(
         job, policy, policy.plan(), record, clock, 0.25, "s", Slow()
