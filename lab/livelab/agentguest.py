@@ -6,17 +6,15 @@ and what the second has counts. The agent and the kernel's modules for its
 channel come from Debian's packages, the agent's libraries from this machine.
 """
 
-import gzip
-import hashlib
 import lzma
 import re
-import tempfile
 from pathlib import Path
 
-from livelab import command, cpio, guest, paths
+from livelab import command, cpio, guest
 from livelab.errors import LabError
 from livelab.guest import GuestFiles
 from livelab.plainguest import PlainGuest
+from livelab.vfio import cache
 
 INIT = Path(__file__).resolve().parents[1] / "guest-agent" / "init"
 PACKAGE = "qemu-guest-agent"
@@ -35,18 +33,16 @@ CHANNEL = """\
     <channel type='unix'>
       <target type='virtio' name='org.qemu.guest_agent.0'/>
     </channel>
-  </devices>
 """
 
 
 class AgentGuest(PlainGuest):
     """A plain guest whose agent answers at its channel."""
 
-    def xml(self) -> str:
-        plain = guest.build(self.state)
-        files = build(self.state)
-        found = super().xml().replace(str(plain.initrd), str(files.initrd))
-        return found.replace("  </devices>\n", CHANNEL)
+    more_devices = CHANNEL
+
+    def files(self) -> GuestFiles:
+        return build(self.state)
 
 
 def build(state: Path | None = None) -> GuestFiles:
@@ -54,46 +50,26 @@ def build(state: Path | None = None) -> GuestFiles:
 
     Raises LabError. Needs what ``guest.build`` does, and a package mirror.
     """
-    cache = paths.cache_dir(state or paths.state_dir())
     plain = guest.build(state)
-    initrd = cache / f"initrd-agent-{_fingerprint(plain)}.gz"
-    if not initrd.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            packed = Path(scratch, "initrd.gz")
-            more = gzip.compress(_archive(Path(scratch)), 6, mtime=0)
-            packed.write_bytes(plain.initrd.read_bytes() + more)
-            guest.keep(packed, initrd)
-    return GuestFiles(plain.kernel, initrd)
+
+    def make(scratch: Path) -> bytes:
+        return plain.initrd.read_bytes() + guest.packed(_entries(scratch))
+
+    names = plain.kernel.name, plain.initrd.name
+    key = cache.fingerprint(*names, Path(__file__), INIT)
+    place = plain.initrd.with_name(f"initrd-agent-{key}.gz")
+    return GuestFiles(plain.kernel, guest.kept(place, make))
 
 
-def _fingerprint(plain: GuestFiles) -> str:
-    names = f"{plain.kernel.name} {plain.initrd.name}"
-    digest = hashlib.sha256(names.encode())
-    digest.update(Path(__file__).read_bytes())
-    digest.update(INIT.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _archive(scratch: Path) -> bytes:
+def _entries(scratch: Path) -> list[cpio.Entry]:
     agent = guest.unpacked(PACKAGE, scratch) / "usr/sbin/qemu-ga"
     if not agent.exists():
         raise LabError(f"{PACKAGE}: no usr/sbin/qemu-ga in it")
     files = {"bin/qemu-ga": agent, "init": INIT}
     files |= {str(path).lstrip("/"): path for path in _libraries(agent)}
-    modules = _modules(guest.unpacked(guest.kernel_package(), scratch))
-    folders = {"sys", "run", "disk", "modules"}
-    for name in files:
-        folders |= {str(each) for each in Path(name).parents} - {"."}
-    return cpio.archive(
-        [
-            *(cpio.directory(name) for name in sorted(folders)),
-            *(
-                cpio.program(to, path.read_bytes())
-                for to, path in files.items()
-            ),
-            *modules,
-        ]
-    )
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    contents |= _modules(guest.unpacked(guest.kernel_package(), scratch))
+    return cpio.tree(contents, "sys", "run", "disk")
 
 
 def _libraries(program: Path) -> list[Path]:
@@ -104,8 +80,8 @@ def _libraries(program: Path) -> list[Path]:
     return [Path(name) for name in re.findall(r"(/\S+) \(0x", told)]
 
 
-def _modules(tree: Path) -> list[cpio.Entry]:
-    found = []
+def _modules(tree: Path) -> dict[str, bytes]:
+    found = {}
     for number, name in enumerate(MODULES):
         for path in tree.glob(f"**/{name}.ko*"):
             data = path.read_bytes()
@@ -113,5 +89,5 @@ def _modules(tree: Path) -> list[cpio.Entry]:
                 data = lzma.decompress(data)
             elif path.suffix != ".ko":
                 raise LabError(f"{path.name}: packed in an unknown way")
-            found.append(cpio.program(f"modules/{number}-{name}.ko", data))
+            found[f"modules/{number}-{name}.ko"] = data
     return found

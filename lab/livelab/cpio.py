@@ -6,7 +6,9 @@ in without root, and no time stamp or owner of the building machine gets in.
 """
 
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 TRAILER = "TRAILER!!!"
 
@@ -34,6 +36,20 @@ def program(path: str, data: bytes) -> Entry:
 def character_device(path: str, major: int, minor: int) -> Entry:
     """A device node."""
     return Entry(path, stat.S_IFCHR | 0o600, device=(major, minor))
+
+
+def tree(contents: Mapping[str, bytes], *more: str) -> list[Entry]:
+    """Programs, behind the directories that they and others need.
+
+    more are directories in which nothing lies.
+    """
+    folders = set(more)
+    for name in contents:
+        folders |= {str(each) for each in Path(name).parents} - {"."}
+    return [
+        *[directory(name) for name in sorted(folders)],
+        *[program(name, data) for name, data in contents.items()],
+    ]
 
 
 def archive(entries: list[Entry]) -> bytes:

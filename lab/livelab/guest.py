@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +49,13 @@ def build_writeload(target: Path) -> None:
 
 def _kernel(cache: Path) -> Path:
     package = kernel_package()
-    kernel = cache / f"vmlinuz-{package.replace('=', '_')}"
-    if not kernel.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            tree = unpacked(package, Path(scratch))
-            (found,) = (tree / "boot").glob("vmlinuz-*")
-            keep(found, kernel)
-    return kernel
+
+    def make(scratch: Path) -> bytes:
+        tree = unpacked(package, scratch)
+        (found,) = (tree / "boot").glob("vmlinuz-*")
+        return found.read_bytes()
+
+    return kept(cache / f"vmlinuz-{package.replace('=', '_')}", make)
 
 
 def kernel_package() -> str:
@@ -83,13 +84,7 @@ def unpacked(package: str, scratch: Path) -> Path:
 def _initrd(cache: Path) -> Path:
     if not BUSYBOX.exists():
         raise LabError(f"{BUSYBOX}: missing; install busybox-static")
-    initrd = cache / f"initrd-{_fingerprint()}.gz"
-    if not initrd.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            packed = Path(scratch, "initrd.gz")
-            packed.write_bytes(_packed(Path(scratch)))
-            keep(packed, initrd)
-    return initrd
+    return kept(cache / f"initrd-{_fingerprint()}.gz", _packed)
 
 
 def _fingerprint() -> str:
@@ -111,9 +106,22 @@ def _packed(scratch: Path) -> bytes:
         cpio.program("bin/writeload", load.read_bytes()),
         cpio.program("init", (SOURCES / "init").read_bytes()),
     ]
+    return packed(entries)
+
+
+def packed(entries: list[cpio.Entry]) -> bytes:
+    """An initramfs of these."""
     return gzip.compress(cpio.archive(entries), 6, mtime=0)
 
 
-def keep(made: Path, place: Path) -> None:
-    """At once: two builders may be at work, and one may be killed."""
-    os.replace(made, place)
+def kept(place: Path, make: Callable[[Path], bytes]) -> Path:
+    """A file of the cache, made in a directory beside it if it is not there.
+
+    It appears at once: two builders may be at work, and one may be killed.
+    """
+    if not place.exists():
+        with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
+            made = Path(scratch, place.name)
+            made.write_bytes(make(Path(scratch)))
+            os.replace(made, place)
+    return place

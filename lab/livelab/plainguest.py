@@ -35,13 +35,16 @@ DOMAIN = """\
     </serial>
     <memballoon model='none'/>
     <controller type='usb' model='none'/>
-  </devices>
+{more}  </devices>
 </domain>
 """
 
 
 class PlainGuest:
     """A transient domain whose load is told on the kernel's command line."""
+
+    #: Further devices, as libvirt has them.
+    more_devices = ""
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class PlainGuest:
 
     def xml(self) -> str:
         """The domain's definition."""
-        files = guest.build(self.state)
+        files = self.files()
         return DOMAIN.format(
             name=self.name,
             memory_mib=self.memory_mib,
@@ -74,7 +77,12 @@ class PlainGuest:
             initrd=files.initrd,
             cmdline=" ".join(f"{k}={v}" for k, v in self.load.items()),
             console=self.console,
+            more=self.more_devices,
         )
+
+    def files(self) -> guest.GuestFiles:
+        """What it boots; raises LabError."""
+        return guest.build(self.state)
 
     def start(self, libvirtd: Libvirtd) -> None:
         """Create it there; raises libvirtError. Does not wait for boot."""

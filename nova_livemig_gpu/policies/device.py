@@ -150,7 +150,7 @@ class DevicePolicy(Policy):
         return self._raised(progress, view)
 
     def _low(self, progress: Progress, view: View) -> Decision | None:
-        if not progress.pass_count and not _telling(progress):
+        if not progress.pass_count and progress.window_s < _KNOWN_S:
             return None
         if self._half_time(progress):
             return self._first_raise(progress, view, "half of timeout_s is up")
@@ -227,11 +227,6 @@ class DevicePolicy(Policy):
             f"QEMU has not switched over with {mib(now)} allowed{sent}",
             view,
         )
-
-
-def _telling(progress: Progress) -> bool:
-    window = progress.window
-    return len(window) > 1 and window[-1].t_s - window[0].t_s >= _KNOWN_S
 
 
 def _limit(value: int, code: str, reason: str, view: View) -> Decision:

@@ -5,6 +5,7 @@ Names as in ``policies.device``. All sizes in bytes, rates in bytes/s.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from nova_livemig_gpu.model import Budget, Sample, Stun, Surroundings
 from nova_livemig_gpu.policies.limit import limit_max_ms
@@ -191,13 +192,13 @@ def fits_since_s(
         return None
     if view.ram_bytes > view.bytes_of(progress.limit_ms or 0):
         return None
-    since_s = progress.memory
-    return progress.elapsed_s if since_s is None else _float(since_s)
+    since_s = _since_s(progress)
+    return progress.elapsed_s if since_s is None else since_s
 
 
-def _float(value: object) -> float:
-    assert isinstance(value, (int, float))
-    return float(value)
+def _since_s(progress: Progress) -> float | None:
+    """What ``DevicePolicy.remember`` has returned."""
+    return cast("float | None", progress.memory)
 
 
 def may_stop(progress: Progress) -> bool:
@@ -206,9 +207,10 @@ def may_stop(progress: Progress) -> bool:
     It could for less than half a second. Where it was told no bandwidth it
     takes what flows, which is next to nothing by then: waiting is in vain.
     """
-    if progress.switchover_bps is None or progress.memory is None:
+    since_s = _since_s(progress)
+    if progress.switchover_bps is None or since_s is None:
         return False
-    return progress.elapsed_s - _float(progress.memory) < _CHANCE_S
+    return progress.elapsed_s - since_s < _CHANCE_S
 
 
 def memory_settled(progress: Progress, view: View) -> bool:
@@ -249,7 +251,7 @@ def memory_settled(progress: Progress, view: View) -> bool:
 def _going_round(progress: Progress) -> bool:
     """Pass follows pass in the last second or two, and none gains."""
     window = progress.window
-    if not progress.passes or window[-1].t_s - window[0].t_s < _IDLE_S:
+    if not progress.passes or progress.window_s < _IDLE_S:
         return False
     middle_s = (window[0].t_s + window[-1].t_s) / 2
     early = [each for each in window if each.t_s <= middle_s]
@@ -269,7 +271,7 @@ def _most_left(samples: Sequence[Sample]) -> int:
 
 def _only_device(progress: Progress, view: View) -> bool:
     window = progress.window
-    if not window or window[-1].t_s - window[0].t_s < _IDLE_S:
+    if progress.window_s < _IDLE_S:
         return False
     return len({each.iteration for each in window}) == 1 and all(
         (each.remaining_bytes or 0) <= view.low_bytes for each in window

@@ -94,6 +94,13 @@ class Progress:
         return self.sample.t_s if self.sample else 0.0
 
     @property
+    def window_s(self) -> float:
+        """Seconds that the window spans; 0 with fewer than two samples."""
+        if not self.window:
+            return 0.0
+        return self.window[-1].t_s - self.window[0].t_s
+
+    @property
     def flowing(self) -> bool:
         """Whether memory is being sent."""
         return self.first is not None

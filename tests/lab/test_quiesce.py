@@ -25,30 +25,20 @@ from nova_livemig_gpu.migration.hooks import Facts, Services
 from nova_livemig_gpu.model import (
     Action,
     ActionKind,
-    Budget,
     Decision,
     Goal,
     JobState,
-    OnTimeout,
     Outcome,
     Surroundings,
 )
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.virt import agent
 from nova_livemig_gpu.virt.stephooks import HookWatcher
+from tests import builders
 
 # It writes faster than the link carries: the limit has to be raised.
 LOAD = {"ws": 8, "rate": 60, "fill": 64, "sweep": 64}
-BUDGET = Budget(
-    policy="adaptive",
-    max_downtime_ms=900,
-    timeout_s=120,
-    on_timeout=OnTimeout.ABORT,
-    postcopy=False,
-    auto_converge=False,
-    bandwidth_mbps=None,
-    goal=Goal.GENTLE,
-)
+BUDGET = builders.budget(max_downtime_ms=900, timeout_s=120, goal=Goal.GENTLE)
 AROUND = Surroundings(overhead_ms=100)
 RAISED = Decision(Action(ActionKind.SET_DOWNTIME, 200), "floor_reached", "ok")
 SAY = "/bin/busybox sh -c 'echo {} > /dev/console'"

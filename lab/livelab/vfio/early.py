@@ -42,7 +42,10 @@ def pack(
         files |= _tree(capabilities, cached)
     contents = {name: path.read_bytes() for name, path in files.items()}
     contents["over/etc/hosts"] = _hosts(names)
-    place.write_bytes(cpio.archive(_entries(contents)))
+    # All may be executed, nothing is asked; on /root the disk is mounted.
+    entries = cpio.tree(contents, "dev", "root")
+    entries.append(cpio.character_device("dev/console", 5, 1))
+    place.write_bytes(cpio.archive(entries))
 
 
 def _tree(top: Path, place: str) -> dict[str, Path]:
@@ -57,16 +60,3 @@ def _hosts(names: Mapping[str, str]) -> bytes:
     lines = ["127.0.0.1 localhost"]
     lines += [f"{ip} {name}" for name, ip in names.items()]
     return ("\n".join(lines) + "\n").encode()
-
-
-def _entries(contents: Mapping[str, bytes]) -> list[cpio.Entry]:
-    """Directories first; everything may be executed, nothing is asked."""
-    # The last one is where the disk is mounted.
-    directories = {"dev", "root"}
-    for name in contents:
-        directories |= {str(each) for each in Path(name).parents} - {"."}
-    return [
-        *[cpio.directory(name) for name in sorted(directories)],
-        cpio.character_device("dev/console", 5, 1),
-        *[cpio.program(name, data) for name, data in contents.items()],
-    ]

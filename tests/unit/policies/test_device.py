@@ -69,6 +69,9 @@ class Run:
         self.decisions = record.decisions
         self.record = record.as_dict()
 
+    def first(self, code):
+        return next(d for d in self.decisions if d["code"] == code)
+
     @property
     def codes(self):
         return [each["code"] for each in self.decisions]
@@ -158,7 +161,7 @@ def test_what_a_device_changes_meanwhile_is_sent_before_the_stop(device_rate):
 
 def test_qemu_has_half_a_second_with_what_fits():
     run = Run(around(1400, 64), budget(max_downtime_ms=2000), precopy=False)
-    raised = next(d for d in run.decisions if d["code"] == "floor_reached")
+    raised = run.first("floor_reached")
     samples = run.record["samples"]
     waited = [
         raised["t_s"] - t_s
@@ -181,7 +184,7 @@ def test_passes_that_go_round_end(told, working_set):
         working_set=working_set,
         precopy=False,
     )
-    raised = next(d for d in run.decisions if d["code"] == "floor_reached")
+    raised = run.first("floor_reached")
     assert raised["t_s"] < 8
 
 
@@ -201,7 +204,7 @@ def test_memory_that_fits_now_and_then_does_not_keep_the_raise_away(seed):
         job_type=Bursts,
         precopy=False,
     )
-    raised = next(d for d in run.decisions if d["code"] == "floor_reached")
+    raised = run.first("floor_reached")
     assert raised["t_s"] < 8
 
 
@@ -223,7 +226,7 @@ def test_looks_that_are_far_apart_are_enough(every_s):
         every_s=every_s,
         precopy=False,
     )
-    raised = next(d for d in run.decisions if d["code"] == "floor_reached")
+    raised = run.first("floor_reached")
     assert raised["t_s"] < 10
 
 
@@ -403,7 +406,7 @@ def test_half_of_the_time_is_waited_for_memory():
         rate=30,
         device_rate=5,
     )
-    raised = next(d for d in run.decisions if d["code"] == "floor_reached")
+    raised = run.first("floor_reached")
     assert "half of timeout_s" in raised["reason"]
     assert raised["t_s"] < 7
 

@@ -95,12 +95,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_rate(file: Path, rate_mbit: int) -> None:
     if rate_mbit < 1:
         raise LabError(f"--rate-mbit {rate_mbit}: at least 1")
-    others = {run.rate_mbit for run in runs.load(file)} - {rate_mbit}
-    if others:
-        rates = ", ".join(map(str, sorted(others)))
+    found = runs.load(file)
+    if found and found[0].rate_mbit != rate_mbit:
         raise LabError(
-            f"{file} has runs at {rates} Mbit/s, --rate-mbit is {rate_mbit}: "
-            "name another file"
+            f"{file} has runs at {found[0].rate_mbit} Mbit/s, --rate-mbit is "
+            f"{rate_mbit}: name another file"
         )
 
 
