@@ -405,6 +405,8 @@ class Surroundings:
         QEMU or libvirt cannot be told
     :ivar forecast: the whole migration as predicted before its start
     :ivar curve: the dirty curve known before the start
+    :ivar throttle_percent: auto-converge that pre-copy is predicted to need;
+        None: none, or unknown
     """
 
     overhead_ms: float
@@ -417,6 +419,7 @@ class Surroundings:
     switchover_mib_s: int | None = None
     forecast: Prediction | None = None
     curve: DirtyCurve | None = None
+    throttle_percent: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ class Domain:
         self.periods, self.answer = [], None
         self.silent, self.refuse_after = False, 99
         self.rss_kib = None
+        self.busy = None
 
     def UUIDString(self):
         return "3f8a"
@@ -21,6 +22,12 @@ class Domain:
         if self.rss_kib is None:
             raise libvirt.libvirtError("no statistics")
         return {"rss": self.rss_kib}
+
+    def vcpus(self):
+        if self.busy is None:
+            raise libvirt.libvirtError("cannot retrieve vcpu information")
+        ran_ns = [round(self.clock.now() * each * 1e9) for each in self.busy]
+        return [(n, 1, ran, 0) for n, ran in enumerate(ran_ns)], []
 
     def XMLDesc(self, flags):
         return self.xml

@@ -130,6 +130,11 @@ Whether a server's CPUs may be slowed down so that its migration ends.
 Unset means what ``[libvirt] live_migration_permit_auto_converge`` says.
 Where post-copy is allowed for the server auto-converge is not used.
 
+CPUs that are slowed down by p percent stand still for 10 ms * p / (100 - p) at
+a time: 90 ms at 90%, 990 ms at 99%, which is as far as QEMU goes where nothing
+less lets the migration end. ``max_downtime_ms`` is kept up to the throttle at
+which that time is half of it, and not beyond.
+
 Related options:
 
 * ``postcopy``

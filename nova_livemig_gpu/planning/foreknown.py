@@ -3,7 +3,8 @@
 Its curve at 0.125 s, doubled up to 64 s, as if it were measured without any
 error just before the migration: f(t) is what the guest writes in the t
 seconds after its age. No sampling error is simulated. The forecast is that of
-pre-copy alone, by that curve.
+pre-copy alone, by that curve; where it does not end, the throttle that would
+do is known, too.
 """
 
 from dataclasses import replace
@@ -15,7 +16,7 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.planning.host import PAGE_BYTES, Guest, Hosts
-from nova_livemig_gpu.prediction import curve, qemu
+from nova_livemig_gpu.prediction import curve, qemu, throttled
 
 PERIODS_S = tuple(0.125 * 2**n for n in range(10))
 
@@ -49,5 +50,11 @@ def foreseen(
         (guest.total_bytes - guest.nonzero_bytes) / PAGE_BYTES,
         PAGE_BYTES,
     )
-    ahead = qemu.predict(memory, known, hosts.link_bps, limit_ms)
-    return replace(around, curve=known, forecast=ahead)
+    way = (memory, known, hosts.link_bps, limit_ms)
+    ahead = qemu.predict(*way)
+    throttle = None
+    if not ahead.converges:
+        throttle = throttled.needed(*way, guest.cpu_share)
+    return replace(
+        around, curve=known, forecast=ahead, throttle_percent=throttle
+    )

@@ -18,10 +18,12 @@ goal fast
     Where the prediction says that a lower one ends as soon, that one
     (``policies.least_limit``).
     Auto-converge, which by QEMU's steps of 20 and then 10 points reaches its
-    most after 18 passes, begins with 50 and rises by 20 where the forecast
-    says that pre-copy does not end.
+    most after 18 passes, begins with what the forecast says that it needs
+    where pre-copy does not end (``policies.throttle``).
 goal gentle
     L = min(L_max, 30 ms) at the start, then as ``policies.gentle`` says.
+
+Under a throttle L_max is less by what the CPUs stand still at a time.
 
 At the end of each pass, never inside one but for the first, the rest is
 predicted (``policies.outlook``) with R, B, f and L (gentle: L_max):
@@ -60,6 +62,7 @@ from nova_livemig_gpu.policies import (
     giving_up,
     least_limit,
     outlook,
+    throttle,
     to_postcopy,
 )
 from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
@@ -68,9 +71,6 @@ from nova_livemig_gpu.policies.device import DevicePolicy
 from nova_livemig_gpu.policies.limit import limit_max_ms
 from nova_livemig_gpu.policies.outlook import Outlook
 from nova_livemig_gpu.policies.progress import Progress
-
-#: Of auto-converge, where it is known to be needed.
-_STEPS = ThrottleSteps(initial=50, increment=20)
 
 
 class AdaptivePolicy(Policy):
@@ -88,6 +88,8 @@ class AdaptivePolicy(Policy):
         notes = []
         if self.budget.postcopy and self.around.no_postcopy:
             notes.append(f"no post-copy: {self.around.no_postcopy}")
+        if self._auto_converge and (said := self._throttle_note()):
+            notes.append(said)
         return StartPlan(
             postcopy=self._postcopy,
             auto_converge=self._auto_converge,
@@ -110,9 +112,13 @@ class AdaptivePolicy(Policy):
         late = at_deadline(self.budget, progress, self._can_postcopy(progress))
         if late is not None or progress.forced:
             return late
+        lower = throttle.lower(self.limit_max_ms, progress)
+        if lower is not None:
+            return lower
+        limit_ms = throttle.limit_ms(self.limit_max_ms, progress)
         if not progress.pass_ended:
-            return self._inside(progress)
-        view = outlook.look(progress, self.around.curve, self.limit_max_ms)
+            return self._inside(progress, limit_ms)
+        view = outlook.look(progress, self.around.curve, limit_ms)
         if view is None:
             return None
         return (
@@ -129,11 +135,17 @@ class AdaptivePolicy(Policy):
         return self.budget.auto_converge and not self._postcopy
 
     def _throttle(self) -> ThrottleSteps | None:
-        """Large steps where pre-copy is predicted not to end by itself."""
+        """Steps of its own where pre-copy is predicted not to end."""
         ahead = self.around.forecast
         if ahead is None or ahead.converges or not self._fast:
             return None
-        return _STEPS if self._auto_converge else None
+        if not self._auto_converge:
+            return None
+        return throttle.steps(self.around.throttle_percent, self.limit_max_ms)
+
+    def _throttle_note(self) -> str | None:
+        needed = self.around.throttle_percent
+        return throttle.note(needed, self.limit_max_ms)
 
     @property
     def _fast(self) -> bool:
@@ -147,11 +159,14 @@ class AdaptivePolicy(Policy):
     def _can_postcopy(self, progress: Progress) -> bool:
         return self._postcopy and not progress.postcopy_failed
 
-    def _inside(self, progress: Progress) -> Decision | None:
-        """Inside a pass."""
+    def _inside(self, progress: Progress, limit: int) -> Decision | None:
+        """Inside a pass.
+
+        :param limit: the most that it may be, ms
+        """
         if not self._fast:
             return None
-        before, limit = self.around.curve, self.limit_max_ms
+        before = self.around.curve
         soon = self.budget.postcopy_start is PostcopyStart.AS_PREDICTED
         switch = None
         if soon and self._can_postcopy(progress):

@@ -101,6 +101,7 @@ class Forecaster:
             curve=outlook.curve_of(seen.points, memory.pages),
             seen=seen.points,
             measured_s=seen.seconds,
+            cpu_share=seen.cpu_share,
             rests_on=(
                 memory.rests_on,
                 way.rests_on,
@@ -136,14 +137,15 @@ def _predicted(
 ) -> Foreseen:
     assert found.memory is not None
     disk_bytes = asked.disk_bytes or 0.0
-    given = likely.predict(
-        Workload(found.memory, found.curve, disk_bytes, found.stun),
-        transport,
-        asked.limit_ms,
-        asked.budget,
-        asked.around,
+    load = Workload(found.memory, found.curve, disk_bytes, found.stun)
+    way = (transport, asked.limit_ms, asked.budget, asked.around)
+    given = likely.predict(load, *way)
+    throttle = None
+    if not given.converges:
+        throttle = likely.throttle_percent(load, *way, found.cpu_share)
+    return replace(
+        found, prediction=known.corrected(given), throttle_percent=throttle
     )
-    return replace(found, prediction=known.corrected(given))
 
 
 def _of_disk(disk_bytes: float | None) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ class Foreseen:
 
     :ivar seen: points of the dirty curve, measured and remembered
     :ivar measured_s: how long measuring them took
+    :ivar cpu_share: share of its time that the busiest vCPU ran meanwhile;
+        None: unknown
+    :ivar throttle_percent: see ``Surroundings``
     :ivar why: why there is no prediction; None: there is one
     :ivar resident_bytes: QEMU's resident memory
     :ivar rests_on: what it rests on, in sentences
@@ -35,6 +38,8 @@ class Foreseen:
     vgpus: tuple[stuns.VgpuUse, ...] = ()
     seen: tuple[Observed, ...] = ()
     measured_s: float = 0.0
+    cpu_share: float | None = None
+    throttle_percent: int | None = None
     why: str | None = None
     resident_bytes: float | None = None
     rests_on: tuple[str, ...] = ()
@@ -46,6 +51,7 @@ class Foreseen:
             forecast=self.prediction,
             stun=self.stun,
             curve=self.curve,
+            throttle_percent=self.throttle_percent,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -64,6 +70,8 @@ class Foreseen:
                 for p in self.seen
             ],
             "dirty_rate_s": round(self.measured_s, 1),
+            "cpu_share": self.cpu_share and round(self.cpu_share, 3),
+            "throttle_needed": self.throttle_percent,
         }
 
 

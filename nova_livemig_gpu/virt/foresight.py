@@ -20,6 +20,7 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.limit import goes_up_to_ms
+from nova_livemig_gpu.prediction.throttled import stall_ms
 from nova_livemig_gpu.virt import disks, inquiry, remember, vgpus, wire
 from nova_livemig_gpu.virt.forecast import Forecaster
 from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
@@ -142,11 +143,24 @@ def _said(foreseen: Foreseen) -> str:
     if given is None:
         return f"Live migration not predicted: {foreseen.why}"
     if given.total_s is None or given.downtime_ms is None:
-        return f"Live migration predicted not to end: {given.why}"
+        return (
+            f"Live migration predicted not to end: {given.why}"
+            f"{_slowed(foreseen)}"
+        )
     return (
         f"Live migration predicted: {given.mode.value}, "
         f"{given.total_s:.1f} s, {given.downtime_ms:.0f} ms down, "
         f"{given.passes} passes"
+    )
+
+
+def _slowed(foreseen: Foreseen) -> str:
+    percent = foreseen.throttle_percent
+    if percent is None:
+        return ""
+    return (
+        f"; auto-converge needs {percent}%, its CPUs stand still for "
+        f"{stall_ms(percent):.0f} ms at a time then"
     )
 
 

@@ -15,7 +15,7 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.policies.to_postcopy import saves
-from nova_livemig_gpu.prediction import early, least
+from nova_livemig_gpu.prediction import early, least, throttled
 from nova_livemig_gpu.prediction.asked import (
     Rule,
     Transport,
@@ -61,6 +61,30 @@ def predict(
     if budget.goal is Goal.GENTLE or not saves(saving_s, switched.total_s):
         return plain
     return switched
+
+
+def throttle_percent(
+    load: Workload,
+    transport: Transport,
+    limit_ms: float,
+    budget: Budget,
+    around: Surroundings,
+    cpu_share: float | None,
+) -> int | None:
+    """Return the throttle that a server needs whose pre-copy does not end,
+    see ``prediction.throttled``; None: it is given none, or its dirty curve
+    is unknown.
+
+    :param cpu_share: of its busiest vCPU; None: unknown
+    """
+    if not budget.auto_converge or around.vfio or load.curve is None:
+        return None
+    if budget.postcopy and not around.no_postcopy:
+        return None
+    rate_bps = transport.bandwidth_bps * transport.effect
+    return throttled.needed(
+        load.memory, load.curve, rate_bps, limit_ms, cpu_share
+    )
 
 
 def set_limit_ms(

@@ -16,16 +16,20 @@ from nova_livemig_gpu.model import GuestMemory
 from nova_livemig_gpu.prediction import fresh, passes
 from nova_livemig_gpu.prediction.asked import Transport
 from nova_livemig_gpu.prediction.merge import Observed
-from nova_livemig_gpu.virt import dirtyrate, inquiry
+from nova_livemig_gpu.virt import dirtyrate, inquiry, vcpus
 from nova_livemig_gpu.virt.gauges import Gauge, LibvirtGauge, MonitorGauge
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Points of the dirty curve; how long measuring them took."""
+    """Points of the dirty curve; how long measuring them took.
+
+    :ivar cpu_share: of the busiest vCPU meanwhile; None: unknown
+    """
 
     points: tuple[Observed, ...]
     seconds: float = 0.0
+    cpu_share: float | None = None
 
 
 def look(
@@ -62,7 +66,7 @@ def measure(
         rate_bps = transport.bandwidth_bps * transport.effect
         first_s = passes.first_bytes(memory) / rate_bps
     pages = memory.normal_pages + memory.zero_pages
-    begin_s = time.monotonic()
+    begin_s, ran = time.monotonic(), vcpus.times_s(domain)
     now = dirtyrate.measure(
         domain,
         _gauge(options, domain, connection),
@@ -70,7 +74,9 @@ def measure(
         round(pages * memory.page_size_bytes),
         first_s,
     )
-    return Measured(past + now, time.monotonic() - begin_s)
+    seconds = time.monotonic() - begin_s
+    share = vcpus.busiest(ran, vcpus.times_s(domain), seconds)
+    return Measured(past + now, seconds, share)
 
 
 def by_hand(

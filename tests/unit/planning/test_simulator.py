@@ -207,7 +207,7 @@ def test_the_last_throttle_is_given_its_chance():
     assert not around.forecast.converges
     soon = simulate(loader.find("adaptive"), replace(case, around=around))
     assert soon.completed
-    assert soon.seen.total_s < 0.7 * late.seen.total_s
+    assert soon.seen.total_s < 0.4 * late.seen.total_s
 
 
 def test_a_throttle_that_is_not_enough_is_given_up():

@@ -291,6 +291,6 @@ def _foreseen(converges):
         ),
     ],
 )
-def test_large_steps_only_where_they_are_needed(ahead, settings, steps):
+def test_own_steps_only_where_they_are_needed(ahead, settings, steps):
     around = Surroundings(overhead_ms=100, forecast=ahead)
     assert policy(around, **settings).plan().throttle == steps

@@ -13,7 +13,7 @@ from nova_livemig_gpu.history.transports import Link
 from nova_livemig_gpu.model import Goal, Mode, PostcopyStart, Surroundings
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, VgpuUse
-from nova_livemig_gpu.virt import dirtyrate
+from nova_livemig_gpu.virt import dirtyrate, measuring
 from nova_livemig_gpu.virt.forecast import Forecaster
 from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
 from tests import builders, builders_history
@@ -38,6 +38,8 @@ def clock(monkeypatch):
         "measure",
         lambda *args: measure(*args, now=found.now, sleep=found.sleep),
     )
+    now = SimpleNamespace(monotonic=found.now)
+    monkeypatch.setattr(measuring, "time", now)
     return found
 
 
@@ -119,6 +121,47 @@ def test_a_server_that_writes_faster_than_the_link(domain):
     domain.rate, domain.most = 100, 400
     found = foresee(domain)
     assert not found.prediction.converges
+
+
+@pytest.mark.parametrize(
+    ("busy", "share", "percent"),
+    [(None, None, 77), ([0.1, 0.5], 0.5, 89), ([0.0, 0.02], 0.02, 99)],
+)
+def test_the_throttle_that_it_needs(domain, busy, share, percent):
+    """100 MiB/s, 47.7 MiB/s sent: half of that is written at 77%, 89% where
+    the vCPU that writes is idle half of its time."""
+    domain.rate, domain.most, domain.busy = 100, 400, busy
+    found = foresee(domain, budget={"auto_converge": True})
+    assert not found.prediction.converges
+    assert found.cpu_share == pytest.approx(share)
+    assert found.throttle_percent == percent
+    around = found.on(Surroundings(overhead_ms=50))
+    assert around.throttle_percent == percent
+    assert found.facts()["throttle_needed"] == percent
+    assert found.facts()["cpu_share"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rate"),
+    [
+        ({"budget": {"auto_converge": False}}, 100),
+        ({"budget": {"auto_converge": True, "postcopy": True}}, 100),
+        ({"budget": {"auto_converge": True}}, 1),
+    ],
+)
+def test_no_throttle_where_none_is_needed(domain, changes, rate):
+    domain.rate, domain.most = rate, 400
+    found = foresee(domain, **changes)
+    assert found.prediction is not None
+    assert found.throttle_percent is None
+
+
+def test_without_post_copy_it_is_throttled(domain):
+    domain.rate, domain.most = 100, 400
+    around = Surroundings(overhead_ms=50, no_postcopy="no userfaultfd")
+    budget = {"auto_converge": True, "postcopy": True}
+    found = foresee(domain, budget=budget, around=around)
+    assert found.throttle_percent == 77
 
 
 def test_post_copy_where_the_policy_would_take_it(domain):

@@ -154,7 +154,9 @@ def test_the_sentence_in_the_log():
         "not predicted: predict is off"
     )
     endless = Prediction(False, None, None, 3, 1e9, 1e8, "no shrinking")
-    assert "not to end: no shrinking" in foresight._said(Foreseen(endless))
+    assert foresight._said(Foreseen(endless)).endswith("end: no shrinking")
+    said = foresight._said(Foreseen(endless, throttle_percent=90))
+    assert "auto-converge needs 90%" in said and "for 90 ms" in said
     given = builders_history.prediction()
     assert "precopy, 20.0 s, 200 ms down, 4 passes" in foresight._said(
         Foreseen(given)

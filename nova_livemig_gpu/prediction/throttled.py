@@ -1,0 +1,93 @@
+"""The least throttle of auto-converge that a server needs.
+
+A CPU that is throttled to p percent runs for (100 - p) / 100 of the time. A
+server that uses a share u of its CPU anyway is slowed down to
+
+    w(p) = min((100 - p) / 100 / u, 1)
+
+of what it did, and so its dirty curve f(t) becomes f(w t). QEMU raises the
+throttle no further once less than half of what is sent in a second is
+dirtied in it (``planning.throttle``), so p is the least of 20 to 99 percent
+with
+
+    f(w(p) * 1 s) <= B * 1 s / 2
+
+by which pre-copy ends (``prediction.qemu``), B being the bandwidth; 99 where
+none is. Where u is unknown it is taken to be 1, so that p is not more than
+is needed.
+
+Source: QEMU's system/cpu-throttle.c (``cpu_throttle_thread``): a CPU runs
+for 10 ms and sleeps for 10 ms * p / (100 - p).
+
+Example: 80 MiB/s over 1 GiB, a link of 40 MiB/s, u = 1: 75%, by which 20
+MiB/s are written. u = 0.5: 88%.
+"""
+
+from dataclasses import replace
+
+from nova_livemig_gpu.model import CurvePoint, DirtyCurve, GuestMemory
+from nova_livemig_gpu.prediction import curve as curves
+from nova_livemig_gpu.prediction import qemu
+
+#: QEMU's, where nobody sets them: cpu-throttle-initial, max-cpu-throttle.
+LEAST, MOST = 20, 99
+_THRESHOLD = 0.5
+_PERIOD_S = 1.0
+
+
+def needed(
+    memory: GuestMemory,
+    curve: DirtyCurve,
+    bandwidth_bps: float,
+    limit_ms: float,
+    cpu_share: float | None = None,
+) -> int:
+    """Return p, percent.
+
+    :param bandwidth_bps: bytes per second
+    :param limit_ms: longest pause that QEMU is allowed
+    :param cpu_share: u, above 0; None: unknown
+    """
+
+    def enough(percent: int) -> bool:
+        slow = slowed(curve, work_share(percent, cpu_share or 1.0))
+        dirty = curves.dirty_bytes(slow, _PERIOD_S)
+        if dirty > _THRESHOLD * bandwidth_bps * _PERIOD_S:
+            return False
+        return qemu.predict(memory, slow, bandwidth_bps, limit_ms).converges
+
+    low, high = LEAST, MOST
+    while low < high:
+        middle = (low + high) // 2
+        if enough(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return high
+
+
+def work_share(percent: int, cpu_share: float) -> float:
+    """Return w.
+
+    >>> work_share(75, 1.0), work_share(75, 0.5), work_share(75, 0.1)
+    (0.25, 0.5, 1.0)
+    """
+    return min((100 - percent) / 100 / cpu_share, 1.0)
+
+
+def slowed(curve: DirtyCurve, share: float) -> DirtyCurve:
+    """Return f(share * t), share above 0."""
+    points = (
+        CurvePoint(each.period_s / share, each.dirty_bytes)
+        for each in curve.points
+    )
+    return replace(curve, points=tuple(points))
+
+
+def stall_ms(percent: int) -> float:
+    """Return how long a CPU under a throttle stands still at a time.
+
+    >>> [round(stall_ms(p)) for p in (0, 50, 90, 97, 99)]
+    [0, 10, 90, 323, 990]
+    """
+    return 10.0 * percent / (100 - percent)
