@@ -406,7 +406,7 @@ class Surroundings:
     :ivar forecast: the whole migration as predicted before its start
     :ivar curve: the dirty curve known before the start
     :ivar throttle_percent: auto-converge that pre-copy is predicted to need;
-        None: none, or unknown
+        None: none, or unknown, or none is enough
     """
 
     overhead_ms: float

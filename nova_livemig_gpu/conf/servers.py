@@ -132,8 +132,9 @@ Where post-copy is allowed for the server auto-converge is not used.
 
 CPUs that are slowed down by p percent stand still for 10 ms * p / (100 - p) at
 a time: 90 ms at 90%, 990 ms at 99%, which is as far as QEMU goes where nothing
-less lets the migration end. ``max_downtime_ms`` is kept up to the throttle at
-which that time is half of it, and not beyond.
+less lets the migration end. That is counted as a part of the pause up to half
+of ``max_downtime_ms`` less ``switchover_overhead_ms``; a throttle beyond that
+is taken where nothing less ends the migration, and may break the budget.
 
 Related options:
 

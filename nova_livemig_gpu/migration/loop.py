@@ -44,7 +44,7 @@ _ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 
 #: Limits with which QEMU is not meant to stop the guest yet.
-_NO_SWITCHOVER = ("first_limit", "measured")
+_NO_SWITCHOVER = ("first_limit", "measured", "throttled")
 
 
 class SteeringLoop:

@@ -5,19 +5,22 @@ s(p) = 10 ms * p / (100 - p) at a time (``prediction.throttled``), and the stop
 of the server may come at the end of such a time: the guest sees s(p) and the
 downtime as one pause. So, L_max being the most that the limit may be,
 
-    limit    at most L_max - s(p), where s(p) is half of L_max at most;
-             else L_max, for no limit would keep the budget
+    limit    at most L_max - s(p), where s(p) is half of L_max at most; else
+             L_max: a limit that is lower still would end later, if ever. So
+             it is, too, once 10 s at 99% were not enough: nothing is left
+             that would end it then
     highest  the largest p with s(p) <= L_max / 2
 
 and, where pre-copy is predicted not to end, with p the throttle that it needs
-(50 where that is unknown)
+(50 where that is unknown, or none is enough)
 
     initial    p, but not above the highest
-    increment  to p, where that is above the highest; else to the highest, 2
-               points at least and 20 at most
+    increment  to p, where that is above the highest; else to the highest, 20
+               points at most; but no less than a third of the way to 99
 
-so that the budget is given up last, but not step by step. QEMU itself begins
-with 20, adds 10, and goes to 99 whatever its steps are; libvirt has no most.
+so that the budget is given up last, but not step by step: a step takes QEMU
+two passes, and a second at least. QEMU itself begins with 20, adds 10, and
+goes to 99 whatever its steps are; libvirt has no most.
 
 Example: L_max 350 ms. Highest 94: 157 ms. p = 80: 80, 94, 99. p = 97: 94, 97,
 99. Unknown: 50, 70, 90, 99. At 90: 90 ms, a limit of 260.
@@ -29,28 +32,36 @@ from nova_livemig_gpu.model import (
     Decision,
     ThrottleSteps,
 )
+from nova_livemig_gpu.policies.giving_up import Ceiling
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.prediction.throttled import stall_ms
+from nova_livemig_gpu.prediction.throttled import MOST, stall_ms
 
 _UNKNOWN = 50
-_LEAST_STEP, _MOST_STEP = 2, 20
+_MOST_STEP = 20
+_RAISES = 3
+_PATIENCE_S = 10.0
+#: Of L_max: a limit that is so little above what it may be is left alone.
+_LITTLE = 0.05
 
 
 def steps(needed_percent: int | None, limit_max_ms: int) -> ThrottleSteps:
     """Return the steps of a server whose pre-copy is predicted not to end.
 
-    :param needed_percent: None: unknown
+    :param needed_percent: None: unknown, or none is enough
     """
     needed = needed_percent or _UNKNOWN
     highest = highest_percent(limit_max_ms)
+    initial = min(needed, highest)
     if needed > highest:
-        return ThrottleSteps(highest, needed - highest)
-    step = min(max(highest - needed, _LEAST_STEP), _MOST_STEP)
-    return ThrottleSteps(needed, step)
+        step = needed - highest
+    else:
+        step = min(highest - needed, _MOST_STEP)
+    least = -((initial - MOST) // _RAISES)
+    return ThrottleSteps(initial, max(step, least, 1))
 
 
 def highest_percent(limit_max_ms: int) -> int:
-    """Return the largest throttle that leaves half of L_max, 1 at least.
+    """Return the largest throttle that leaves half of L_max, 1 to 99.
 
     >>> highest_percent(350), highest_percent(150), highest_percent(10)
     (94, 88, 33)
@@ -63,15 +74,27 @@ def limit_ms(limit_max_ms: int, progress: Progress) -> int:
     """Return the most that the limit may be now."""
     sample = progress.sample
     percent = (sample.throttle_percent if sample else None) or 0
-    if percent > highest_percent(limit_max_ms):
+    if percent > min(highest_percent(limit_max_ms), MOST):
+        return limit_max_ms
+    if _out_of_patience(progress):
         return limit_max_ms
     return limit_max_ms - round(stall_ms(percent))
+
+
+def _out_of_patience(progress: Progress) -> bool:
+    """Whether 99% were not enough for 10 s."""
+    full = progress.memory
+    if not isinstance(full, Ceiling):
+        return False
+    return progress.elapsed_s - full.t_s >= _PATIENCE_S
 
 
 def lower(limit_max_ms: int, progress: Progress) -> Decision | None:
     """Return the lower limit that a throttle asks for, or None."""
     limit, most = progress.limit_ms, limit_ms(limit_max_ms, progress)
-    if limit is None or not most < min(limit, limit_max_ms):
+    if limit is None or most == limit_max_ms:
+        return None
+    if limit - most <= _LITTLE * limit_max_ms:
         return None
     return Decision(
         Action(ActionKind.SET_DOWNTIME, most),
@@ -84,11 +107,11 @@ def lower(limit_max_ms: int, progress: Progress) -> Decision | None:
 
 
 def note(percent: int | None, limit_max_ms: int) -> str | None:
-    """Return what is to be said of a throttle that breaks the budget."""
+    """Return what is to be said of a throttle that may break the budget."""
     if percent is None or percent <= highest_percent(limit_max_ms):
         return None
     return (
         f"auto-converge is predicted to need {percent}%, by which the CPUs "
         f"stand still for {stall_ms(percent):.0f} ms at a time: "
-        "max_downtime_ms is not kept then"
+        "max_downtime_ms may not be kept"
     )

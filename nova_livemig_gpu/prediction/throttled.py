@@ -7,14 +7,13 @@ server that uses a share u of its CPU anyway is slowed down to
 
 of what it did, and so its dirty curve f(t) becomes f(w t). QEMU raises the
 throttle no further once less than half of what is sent in a second is
-dirtied in it (``planning.throttle``), so p is the least of 20 to 99 percent
-with
+dirtied in it, in one pass or in several (``planning.throttle``), so p is the
+least of 20 to 99 percent with
 
-    f(w(p) * 1 s) <= B * 1 s / 2
+    f(w(p) t) <= B t / 2    for t = 1 s, and for the limit, 125 ms at least
 
-by which pre-copy ends (``prediction.qemu``), B being the bandwidth; 99 where
-none is. Where u is unknown it is taken to be 1, so that p is not more than
-is needed.
+by which pre-copy ends (``prediction.qemu``), B being the bandwidth. Where u
+is unknown it is taken to be 1, so that p is not more than is needed.
 
 Source: QEMU's system/cpu-throttle.c (``cpu_throttle_thread``): a CPU runs
 for 10 ms and sleeps for 10 ms * p / (100 - p).
@@ -32,7 +31,7 @@ from nova_livemig_gpu.prediction import qemu
 #: QEMU's, where nobody sets them: cpu-throttle-initial, max-cpu-throttle.
 LEAST, MOST = 20, 99
 _THRESHOLD = 0.5
-_PERIOD_S = 1.0
+_PERIOD_S, _SHORTEST_S = 1.0, 0.125
 
 
 def needed(
@@ -41,21 +40,26 @@ def needed(
     bandwidth_bps: float,
     limit_ms: float,
     cpu_share: float | None = None,
-) -> int:
-    """Return p, percent.
+) -> int | None:
+    """Return p, percent; None: not even 99 are enough.
 
     :param bandwidth_bps: bytes per second
     :param limit_ms: longest pause that QEMU is allowed
     :param cpu_share: u, above 0; None: unknown
     """
 
+    last_s = min(max(limit_ms / 1e3, _SHORTEST_S), _PERIOD_S)
+
     def enough(percent: int) -> bool:
         slow = slowed(curve, work_share(percent, cpu_share or 1.0))
-        dirty = curves.dirty_bytes(slow, _PERIOD_S)
-        if dirty > _THRESHOLD * bandwidth_bps * _PERIOD_S:
-            return False
+        for period_s in (_PERIOD_S, last_s):
+            dirty = curves.dirty_bytes(slow, period_s)
+            if dirty > _THRESHOLD * bandwidth_bps * period_s:
+                return False
         return qemu.predict(memory, slow, bandwidth_bps, limit_ms).converges
 
+    if not enough(MOST):
+        return None
     low, high = LEAST, MOST
     while low < high:
         middle = (low + high) // 2

@@ -23,8 +23,8 @@ class Foreseen:
 
     :ivar seen: points of the dirty curve, measured and remembered
     :ivar measured_s: how long measuring them took
-    :ivar cpu_share: share of its time that the busiest vCPU ran meanwhile;
-        None: unknown
+    :ivar cpu_share: how busy it was meanwhile (``virt.vcpus``); None:
+        unknown
     :ivar throttle_percent: see ``Surroundings``
     :ivar why: why there is no prediction; None: there is one
     :ivar resident_bytes: QEMU's resident memory

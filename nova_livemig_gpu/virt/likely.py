@@ -72,12 +72,14 @@ def throttle_percent(
     cpu_share: float | None,
 ) -> int | None:
     """Return the throttle that a server needs whose pre-copy does not end,
-    see ``prediction.throttled``; None: it is given none, or its dirty curve
-    is unknown.
+    see ``prediction.throttled``; None: it is given none, its dirty curve is
+    unknown, or none is enough.
 
-    :param cpu_share: of its busiest vCPU; None: unknown
+    :param cpu_share: see ``virt.vcpus``; None: unknown
     """
-    if not budget.auto_converge or around.vfio or load.curve is None:
+    if not _looks_ahead(budget.policy, budget.goal) or around.vfio:
+        return None
+    if not budget.auto_converge or load.curve is None:
         return None
     if budget.postcopy and not around.no_postcopy:
         return None
@@ -99,8 +101,11 @@ def set_limit_ms(
 
     :param most_ms: the most that it may set
     """
-    known = policy == "adaptive" and goal is Goal.FAST
-    if not known or load.curve is None:
+    if not _looks_ahead(policy, goal) or load.curve is None:
         return most_ms
     rate_bps = transport.bandwidth_bps * transport.effect
     return least.limit_ms(load.memory, load.curve, rate_bps, most_ms)
+
+
+def _looks_ahead(policy: str, goal: Goal) -> bool:
+    return policy == "adaptive" and goal is Goal.FAST

@@ -24,7 +24,8 @@ from nova_livemig_gpu.virt.gauges import Gauge, LibvirtGauge, MonitorGauge
 class Measured:
     """Points of the dirty curve; how long measuring them took.
 
-    :ivar cpu_share: of the busiest vCPU meanwhile; None: unknown
+    :ivar cpu_share: how busy it was meanwhile (``virt.vcpus``); None:
+        unknown
     """
 
     points: tuple[Observed, ...]
@@ -75,7 +76,7 @@ def measure(
         first_s,
     )
     seconds = time.monotonic() - begin_s
-    share = vcpus.busiest(ran, vcpus.times_s(domain), seconds)
+    share = vcpus.busy_share(ran, vcpus.times_s(domain), seconds)
     return Measured(past + now, seconds, share)
 
 

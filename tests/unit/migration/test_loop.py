@@ -2,7 +2,11 @@
 
 import pytest
 
-from nova_livemig_gpu.migration.loop import JobRefused, SteeringLoop
+from nova_livemig_gpu.migration.loop import (
+    JobRefused,
+    SteeringLoop,
+    Watcher,
+)
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     Budget,
@@ -11,9 +15,14 @@ from nova_livemig_gpu.model import (
     OnTimeout,
     Surroundings,
 )
+from nova_livemig_gpu.planning.foreknown import foreseen
+from nova_livemig_gpu.planning.guestwrites import Sweep
+from nova_livemig_gpu.planning.host import Guest, Hosts
+from nova_livemig_gpu.planning.qemu import SimulatedClock, SimulatedQemu
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.xen import XenPolicy
 from tests import builders
+from tests.builders import MIB
 from tests.simulated import FakeClock, SimulatedJob
 
 
@@ -247,3 +256,34 @@ def test_a_policy_can_limit_the_rate():
 def test_a_limit_that_libvirt_never_takes_is_novas_business():
     with pytest.raises(JobRefused):
         run_xen(rate=20, refuse=("bandwidth",))
+
+
+class Told(Watcher):
+    """Notes the decisions that the switchover is expected after."""
+
+    def __init__(self):
+        self.codes = []
+
+    def switchover_ahead(self, decision):
+        self.codes.append(decision.code)
+
+
+def test_a_limit_that_is_lowered_is_no_switchover():
+    """110 MiB/s over 96 MiB, slowed down to the throttle that is needed."""
+    budget = builders.budget(
+        max_downtime_ms=500, postcopy=False, auto_converge=True
+    )
+    guest = Guest(
+        256 * MIB, 241 * MIB, Sweep(110 * MIB, 96 * MIB), cpu_share=0.5
+    )
+    hosts, clock = Hosts(400), SimulatedClock()
+    around = foreseen(Surroundings(overhead_ms=100), guest, hosts, 400)
+    policy, record = AdaptivePolicy(budget, around), Record(None, {})
+    told = Told()
+    job = SimulatedQemu(guest, hosts, policy.plan(), clock)
+    SteeringLoop(
+        job, policy, policy.plan(), record, clock, 0.25, "server", told
+    ).run()
+    assert job.seen().state is JobState.COMPLETED
+    assert "throttled" in codes(record)
+    assert "throttled" not in told.codes

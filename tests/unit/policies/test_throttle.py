@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nova_livemig_gpu.model import ActionKind, Prediction, Surroundings
 from nova_livemig_gpu.policies import throttle
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
+from nova_livemig_gpu.policies.giving_up import Ceiling
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.prediction.throttled import stall_ms
 from tests import builders
@@ -29,13 +30,16 @@ def walked(steps):
     ("needed", "limit_max_ms", "walk"),
     [
         (None, 350, [50, 70, 90, 99]),
-        (20, 350, [20, 40, 60, 80, 99]),
+        (20, 350, [20, 47, 74, 99]),
         (80, 350, [80, 94, 99]),
         (93, 350, [93, 95, 97, 99]),
         (94, 350, [94, 96, 98, 99]),
+        (95, 350, [94, 96, 98, 99]),
         (97, 350, [94, 97, 99]),
+        (72, 50, [71, 81, 91, 99]),
         (99, 350, [94, 99]),
         (99, 2000, [99]),
+        (None, 20, [50, 67, 84, 99]),
         (75, 10, [33, 75, 99]),
     ],
 )
@@ -52,6 +56,8 @@ def test_steps_that_libvirt_takes(needed, limit_max_ms):
     # no higher than is needed, and there by the second step
     if needed is not None:
         assert steps.initial <= needed <= steps.initial + steps.increment
+    # three raises at most
+    assert len(walked(steps)) <= 4
     # the budget is left last
     wanted = needed or 50
     if steps.initial < wanted:
@@ -70,6 +76,16 @@ def test_stall_and_limit_keep_the_budget_together(percent, limit_max_ms):
         assert limit + stall <= limit_max_ms + 10
     else:
         assert limit == limit_max_ms and stall > limit_max_ms / 2 - 10
+
+
+@pytest.mark.parametrize(
+    ("since_s", "limit_ms"), [(None, 2010), (9.5, 2010), (10.0, 3000)]
+)
+def test_at_its_most_it_has_its_chance_with_the_whole_limit(since_s, limit_ms):
+    full = None if since_s is None else Ceiling(5, 100.0 - since_s)
+    now = sample(100.0, throttle_percent=99)
+    progress = Progress(sample=now, memory=full)
+    assert throttle.limit_ms(3000, progress) == limit_ms
 
 
 def law(**around):
@@ -93,6 +109,7 @@ def throttled(percent, limit_ms, **changes):
     ("percent", "limit_ms", "lower_ms"),
     [
         (None, 400, None),
+        (50, 400, None),
         (80, 400, 360),
         (90, 400, 310),
         (90, 310, None),

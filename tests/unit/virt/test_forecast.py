@@ -125,11 +125,11 @@ def test_a_server_that_writes_faster_than_the_link(domain):
 
 @pytest.mark.parametrize(
     ("busy", "share", "percent"),
-    [(None, None, 77), ([0.1, 0.5], 0.5, 89), ([0.0, 0.02], 0.02, 99)],
+    [(None, None, 77), ([0.1, 0.4], 0.5, 89), ([0.0, 0.001], 0.01, None)],
 )
 def test_the_throttle_that_it_needs(domain, busy, share, percent):
     """100 MiB/s, 47.7 MiB/s sent: half of that is written at 77%, 89% where
-    the vCPU that writes is idle half of its time."""
+    its vCPUs are idle half of their time, and never where they hardly run."""
     domain.rate, domain.most, domain.busy = 100, 400, busy
     found = foresee(domain, budget={"auto_converge": True})
     assert not found.prediction.converges
@@ -147,6 +147,8 @@ def test_the_throttle_that_it_needs(domain, busy, share, percent):
         ({"budget": {"auto_converge": False}}, 100),
         ({"budget": {"auto_converge": True, "postcopy": True}}, 100),
         ({"budget": {"auto_converge": True}}, 1),
+        ({"budget": {"auto_converge": True, "goal": Goal.GENTLE}}, 100),
+        ({"budget": {"auto_converge": True, "policy": "ovirt-suspend"}}, 100),
     ],
 )
 def test_no_throttle_where_none_is_needed(domain, changes, rate):
