@@ -3,24 +3,27 @@
 A CPU under a throttle of p percent stands still for
 s(p) = 10 ms * p / (100 - p) at a time (``prediction.throttled``), and the stop
 of the server may come at the end of such a time: the guest sees s(p) and the
-downtime as one pause. So, L_max being the most that the limit may be,
+downtime as one pause. So, L_max being the most that the limit may be:
 
-    limit    at most L_max - s(p), where s(p) is half of L_max at most; else
-             L_max: a limit that is lower still would end later, if ever. So
-             it is, too, once 10 s at 99% were not enough: nothing is left
-             that would end it then
-    highest  the largest p with s(p) <= L_max / 2
+limit
+    L_max - s(p) at most, where s(p) is half of L_max at most; else L_max,
+    since a limit that is lower still would end later, if ever. It is L_max,
+    too, once 10 s at 99% were not enough: nothing else is left.
+highest
+    The largest p with s(p) <= L_max / 2.
 
-and, where pre-copy is predicted not to end, with p the throttle that it needs
-(50 where that is unknown, or none is enough)
+Where pre-copy is predicted not to end, with p the throttle that it needs (50
+where that is unknown, or none is enough):
 
-    initial    p, but not above the highest
-    increment  to p, where that is above the highest; else to the highest, 20
-               points at most; but no less than a third of the way to 99
+initial
+    p, but not above the highest.
+increment
+    To p, where that is above the highest; else to the highest, 20 points at
+    most. No less than a third of the way to 99.
 
-so that the budget is given up last, but not step by step: a step takes QEMU
-two passes, and a second at least. QEMU itself begins with 20, adds 10, and
-goes to 99 whatever its steps are; libvirt has no most.
+So the budget is given up last, but not step by step: a step takes QEMU two
+passes, and a second at least. QEMU itself begins with 20, adds 10, and goes
+to 99 whatever its steps are; libvirt has no most.
 
 Example: L_max 350 ms. Highest 94: 157 ms. p = 80: 80, 94, 99. p = 97: 94, 97,
 99. Unknown: 50, 70, 90, 99. At 90: 90 ms, a limit of 260.
