@@ -13,7 +13,9 @@ least of 20 to 99 percent with
     f(w(p) t) <= B t / 2    for t = 1 s, and for the limit, 125 ms at least
 
 by which pre-copy ends (``prediction.qemu``), B being the bandwidth. Where u
-is unknown it is taken to be 1, so that p is not more than is needed.
+is unknown it is taken to be 1, and below its first point f is taken to go
+straight to 0, so that p is not more than is needed: a CPU under a throttle of
+96% does in a second what it did in 40 ms, and no curve is known there.
 
 Source: QEMU's system/cpu-throttle.c (``cpu_throttle_thread``): a CPU runs
 for 10 ms and sleeps for 10 ms * p / (100 - p).
@@ -32,6 +34,8 @@ from nova_livemig_gpu.prediction import qemu
 LEAST, MOST = 20, 99
 _THRESHOLD = 0.5
 _PERIOD_S, _SHORTEST_S = 1.0, 0.125
+#: Of the first period, where the line to 0 has a point.
+_NEAR = 1e-3
 
 
 def needed(
@@ -80,11 +84,16 @@ def work_share(percent: int, cpu_share: float) -> float:
 
 
 def slowed(curve: DirtyCurve, share: float) -> DirtyCurve:
-    """Return f(share * t), share above 0."""
-    points = (
+    """Return f(share * t), share above 0, and straight to 0 below its first
+    point."""
+    points = [
         CurvePoint(each.period_s / share, each.dirty_bytes)
         for each in curve.points
-    )
+    ]
+    if points:
+        first = points[0]
+        near_s, near = first.period_s * _NEAR, first.dirty_bytes * _NEAR
+        points.insert(0, CurvePoint(near_s, near))
     return replace(curve, points=tuple(points))
 
 

@@ -87,6 +87,17 @@ def test_an_unknown_share_asks_for_the_least(rate, one, other):
     assert percent(None) <= percent(high) <= percent(low)
 
 
+def test_what_was_measured_too_coarsely_goes_straight_to_0():
+    """Seen of 110 MiB/s over 96 MiB, one of whose vCPUs ran for a fifth of
+    its time; 400 Mbit/s. A line through both points says 68 MiB at once."""
+    points = [CurvePoint(1, 78 * MIB), CurvePoint(2, 88 * MIB)]
+    curve = make(points, 256 * MIB)
+    assert dirty_bytes(curve, 0.001) > 67 * MIB
+    memory = GuestMemory(241 * MIB / 4096, 15 * MIB / 4096)
+    # 78 MiB/s at 5 / 21 of it are less than half of 45 MiB/s
+    assert needed(memory, curve, 45 * MIB, 350, 0.21) == 94
+
+
 def test_a_slowed_curve_is_the_same_later():
     curve = make([CurvePoint(1, 10 * MIB), CurvePoint(4, 20 * MIB)], 2**30)
     assert dirty_bytes(slowed(curve, 0.25), 8.0) == dirty_bytes(curve, 2.0)
