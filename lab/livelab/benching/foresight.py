@@ -31,6 +31,9 @@ from nova_livemig_gpu.virt import remember
 from nova_livemig_gpu.virt.forecast import Forecaster
 from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
 
+#: Seen: what a look takes with the defaults.
+LOOK_S = 4.0
+
 
 def defaults() -> Options:
     """The options as they are without a configuration file."""

@@ -170,9 +170,15 @@ class Runner:
     def _policy(
         self, cell: Cell, guest: Guest, say: Say
     ) -> tuple[Policy, Foreseen]:
-        """The policy; ours with what nova-compute would know."""
+        """The policy; ours with what nova-compute would know.
+
+        A fresh guest is as old for a baseline as for ours, when it starts.
+        """
         policy = cell.contestant.make(cell.budget_ms or 500, self._cut_s)
         if not cell.contestant.ours:
+            if cell.load.fresh:
+                say("waiting as long as a look at its dirty rate takes")
+                time.sleep(foresight.LOOK_S)
             return policy, Foreseen(why="a baseline does not look ahead")
         say("measuring its dirty rate")
         foreseen = self._foresight.look(
