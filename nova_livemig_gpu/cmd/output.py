@@ -16,6 +16,7 @@ _LABELS = {
     "converges": "converges",
     "why": "why",
     "mode": "mode",
+    "throttle_percent": "auto-converge needed, %",
     "total_s": "total, s",
     "total_p90_s": "total, P90, s",
     "downtime_ms": "downtime, ms",

@@ -65,6 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
             arguments, history, settings.load(arguments)
         )
         values = output.of_migration(told.prediction, told.spread)
+        if told.throttle_percent is not None:
+            values["throttle_percent"] = told.throttle_percent
         values["rests_on"] = list(told.rests_on)
         output.show(arguments.format, values)
         return

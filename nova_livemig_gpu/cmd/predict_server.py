@@ -23,6 +23,7 @@ from nova_livemig_gpu.migration.record import Records
 from nova_livemig_gpu.model import Goal, Mode, Prediction
 from nova_livemig_gpu.policies.limit import most_ms
 from nova_livemig_gpu.prediction import stun as stuns
+from nova_livemig_gpu.prediction import throttled
 from nova_livemig_gpu.prediction.forecast import (
     Rule,
     Transport,
@@ -34,7 +35,7 @@ from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.virt import likely
 
 if TYPE_CHECKING:
-    from nova_livemig_gpu.virt import inquiry
+    from nova_livemig_gpu.virt import inquiry, measuring
 
 _RECORDS_READ = 40
 
@@ -45,11 +46,14 @@ class Told:
 
     :ivar spread: of the stun; None: no vGPU
     :ivar rests_on: what the prediction rests on, in sentences
+    :ivar throttle_percent: auto-converge that pre-copy needs where it does
+        not end; None: it does, or unknown, or none is enough
     """
 
     prediction: Prediction
     spread: stuns.Spread | None
     rests_on: tuple[str, ...]
+    throttle_percent: int | None = None
 
 
 def predict(
@@ -67,9 +71,10 @@ def predict(
     way = known.way(route)
     if way.transport is None:
         raise WrongInput("--bandwidth-bps", f"is needed: {way.rests_on}")
-    points = known.past(seen.server)
+    points, share = known.past(seen.server), None
     if arguments.measure:
-        points = _measured(options, seen.server, points, memory, way.transport)
+        now = _measured(options, seen.server, points, memory, way.transport)
+        points, share = now.points, now.cpu_share
     load = Workload(
         memory.pages,
         outlook.curve_of(points, memory.pages),
@@ -85,7 +90,26 @@ def predict(
         way.rests_on,
         outlook.rests_on_curve(points),
     )
-    return Told(known.corrected(given), known.spread(seen.vgpus), rests_on)
+    throttle = None
+    if not given.converges and not seen.vfio:
+        throttle = _throttle(load, way.transport, wanted, share)
+    return Told(
+        known.corrected(given), known.spread(seen.vgpus), rests_on, throttle
+    )
+
+
+def _throttle(
+    load: Workload,
+    transport: Transport,
+    wanted: Wanted,
+    cpu_share: float | None,
+) -> int | None:
+    if wanted.mode is not Mode.PRECOPY or load.curve is None:
+        return None
+    rate_bps = transport.bandwidth_bps * transport.effect
+    return throttled.needed(
+        load.memory, load.curve, rate_bps, wanted.limit_ms, cpu_share
+    )
 
 
 def _wanted(
@@ -146,13 +170,13 @@ def _measured(
     past: tuple[Observed, ...],
     memory: outlook.Memory,
     transport: Transport,
-) -> tuple[Observed, ...]:
+) -> "measuring.Measured":
     from nova_livemig_gpu.virt import inquiry, measuring
 
     try:
         return measuring.by_hand(
             options, server, past, memory.pages, transport
-        ).points
+        )
     except inquiry.ServerUnknown as exc:
         raise Failure(exc) from exc
 

@@ -336,6 +336,16 @@ def test_server_measured_now(predict, server, measurable):
     assert "idle" not in found["why"]
 
 
+def test_the_throttle_that_would_do(predict, server, measurable):
+    measurable.rate, measurable.most = 100, 400
+    words = ["--server", builders.SERVER, "--measure", *HOW]
+    found = strict(predict(*words, *JSON).out)
+    assert not found["converges"] and 20 < found["throttle_percent"] <= 99
+    assert "auto-converge needed" in predict(*words).out
+    measurable.rate = 1
+    assert "throttle_percent" not in strict(predict(*words, *JSON).out)
+
+
 def test_a_server_that_migrates_is_not_measured(predict, server, measurable):
     measurable.job = libvirt.VIR_DOMAIN_JOB_UNBOUNDED
     done = predict("--server", builders.SERVER, "--measure", *HOW)
