@@ -77,7 +77,7 @@ def limit_ms(limit_max_ms: int, progress: Progress) -> int:
     """Return the most that the limit may be now."""
     sample = progress.sample
     percent = (sample.throttle_percent if sample else None) or 0
-    if percent > min(highest_percent(limit_max_ms), MOST):
+    if percent > highest_percent(limit_max_ms):
         return limit_max_ms
     if _out_of_patience(progress):
         return limit_max_ms
