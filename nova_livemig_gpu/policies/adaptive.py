@@ -30,7 +30,7 @@ predicted (``policies.outlook``) with R, B, f and L (gentle: L_max):
 
 1. Post-copy is possible: ``policies.to_postcopy``. It is taken where pre-copy
    does not converge, or to save time; with a forecast inside the first pass
-   already.
+   already; and at any moment where passes have gained nothing for a while.
 2. Post-copy is not possible, and pre-copy does not converge:
    ``policies.giving_up``.
 3. The limit may be raised.
@@ -116,6 +116,10 @@ class AdaptivePolicy(Policy):
         if lower is not None:
             return lower
         limit_ms = throttle.limit_ms(self.limit_max_ms, progress)
+        if self._can_postcopy(progress):
+            stuck = to_postcopy.without_gain(progress, limit_ms)
+            if stuck is not None:
+                return stuck
         if not progress.pass_ended:
             return self._inside(progress, limit_ms)
         view = outlook.look(progress, self.around.curve, limit_ms)

@@ -6,6 +6,11 @@ Names as in ``policies.adaptive``. After a pass, with P = R / B:
     goal fast, and P saves more than 0.5 s and more than
     10% of the whole migration                              -> switch
 
+At any moment where the limit is as high as it may be, and 5 passes and 2 s
+have gained nothing: switch. Passes that end as soon as the rest fits, with a
+rest that is dirtied as fast as it is sent, go on like that for ever, though
+the curve says that the next one ends.
+
 Inside the first pass, goal fast and ``postcopy_start = as_predicted``, where
 a dirty curve was known before the start: by the law of ``prediction.early``,
 with B as measured so far, a second after the first byte at the earliest. The
@@ -36,6 +41,8 @@ from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.policies.start import sending, whole_memory
 from nova_livemig_gpu.prediction import early
 
+#: Without a gain.
+_PASSES, _PASSES_S = 5, 2.0
 _SAVING_S = 0.5
 _SAVING_SHARE = 0.1
 #: The first bytes go into the source's socket, faster than the link.
@@ -84,6 +91,27 @@ def after_pass(
             f"post-copy {view.postcopy_s:.1f} s"
         ),
         numbers=view.numbers(),
+    )
+
+
+def without_gain(progress: Progress, limit_ms: int) -> Decision | None:
+    """Return the switch where further passes gain nothing, or None.
+
+    :param limit_ms: the most that the limit may be
+    """
+    if progress.limit_ms is None or progress.limit_ms < limit_ms:
+        return None
+    passes = progress.pass_count - progress.best_pass
+    waited_s = progress.elapsed_s - progress.best_s
+    if passes < _PASSES or waited_s < _PASSES_S:
+        return None
+    return Decision(
+        Action(ActionKind.START_POSTCOPY),
+        code="no_gain",
+        reason=(
+            f"the last {passes} passes, {waited_s:.1f} s, have left no less "
+            f"than before; the limit is {progress.limit_ms} ms"
+        ),
     )
 
 

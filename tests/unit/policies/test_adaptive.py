@@ -294,3 +294,39 @@ def _foreseen(converges):
 def test_own_steps_only_where_they_are_needed(ahead, settings, steps):
     around = Surroundings(overhead_ms=100, forecast=ahead)
     assert policy(around, **settings).plan().throttle == steps
+
+
+def _without_gain(passes=5, waited_s=2.0, limit_ms=200, **changes):
+    """Seen of a growing server: each pass leaves a limit's worth unsent and
+    finds as much dirty as it has sent."""
+    return replace(
+        at_pass_end([6.0] * 8, t_s=20),
+        pass_count=20,
+        best_pass=20 - passes,
+        best_s=20.0 - waited_s,
+        limit_ms=limit_ms,
+        **{"pass_ended": False, **changes},
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "code"),
+    [
+        ({}, {}, "no_gain"),
+        ({}, {"goal": Goal.GENTLE}, "no_gain"),
+        ({"pass_ended": True}, {}, "no_gain"),
+        ({"passes": 4}, {}, None),
+        ({"waited_s": 1.9}, {}, None),
+        # it is raised first
+        ({"limit_ms": 199}, {}, None),
+        ({"limit_ms": None}, {}, None),
+        ({"postcopy_failed": True}, {}, None),
+        ({}, {"postcopy": False}, None),
+    ],
+)
+def test_passes_that_gain_nothing_end_by_postcopy(changes, settings, code):
+    law = policy(max_downtime_ms=300, **{"postcopy": True, **settings})
+    decision = law.decide(_without_gain(**changes))
+    assert (decision and decision.code) == code
+    if decision is not None:
+        assert decision.action.kind is ActionKind.START_POSTCOPY
