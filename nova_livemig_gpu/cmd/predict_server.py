@@ -23,7 +23,6 @@ from nova_livemig_gpu.migration.record import Records
 from nova_livemig_gpu.model import Goal, Mode, Prediction
 from nova_livemig_gpu.policies.limit import most_ms
 from nova_livemig_gpu.prediction import stun as stuns
-from nova_livemig_gpu.prediction import throttled
 from nova_livemig_gpu.prediction.forecast import (
     Rule,
     Transport,
@@ -91,24 +90,12 @@ def predict(
         outlook.rests_on_curve(points),
     )
     throttle = None
-    if not given.converges and not seen.vfio:
-        throttle = _throttle(load, way.transport, wanted, share)
+    if not (given.converges or seen.vfio) and wanted.mode is Mode.PRECOPY:
+        throttle = likely.throttle_that_ends(
+            load, way.transport, wanted.limit_ms, share
+        )
     return Told(
         known.corrected(given), known.spread(seen.vgpus), rests_on, throttle
-    )
-
-
-def _throttle(
-    load: Workload,
-    transport: Transport,
-    wanted: Wanted,
-    cpu_share: float | None,
-) -> int | None:
-    if wanted.mode is not Mode.PRECOPY or load.curve is None:
-        return None
-    rate_bps = transport.bandwidth_bps * transport.effect
-    return throttled.needed(
-        load.memory, load.curve, rate_bps, wanted.limit_ms, cpu_share
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from nova_livemig_gpu.planning.guestwrites import Idle, Writer
+from nova_livemig_gpu.prediction import throttled
 
 #: A page on the wire has a header of 8 bytes.
 PAGE_BYTES = 4096
@@ -34,8 +35,9 @@ class Guest:
 
     def work_share(self, throttle_percent: int) -> float:
         """Share of its full rate that it reaches under a throttle."""
-        free = 1.0 - throttle_percent / 100
-        return min(1.0, free / self.cpu_share) if self.cpu_share else 1.0
+        if not self.cpu_share:
+            return 1.0
+        return throttled.work_share(throttle_percent, self.cpu_share)
 
 
 @dataclass(frozen=True)

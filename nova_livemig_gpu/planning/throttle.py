@@ -18,11 +18,10 @@ at 6 s, 30% at 10 s.
 from dataclasses import dataclass, replace
 
 from nova_livemig_gpu.model import ThrottleSteps
+from nova_livemig_gpu.prediction.throttled import LEAST, MOST, THRESHOLD
 
-_THRESHOLD = 0.5
-_MOST = 99
 #: Where nobody sets them.
-QEMU_STEPS = ThrottleSteps(initial=20, increment=10)
+QEMU_STEPS = ThrottleSteps(initial=LEAST, increment=10)
 _PERIOD_S = 1.0
 
 
@@ -57,11 +56,11 @@ class Throttle:
         if now_s - self.since_s <= _PERIOD_S:
             return replace(self, dirtied_bytes=dirtied)
         high = self.high
-        if dirtied > _THRESHOLD * (sent_bytes - self.sent_bytes):
+        if dirtied > THRESHOLD * (sent_bytes - self.sent_bytes):
             high += 1
         percent = self.percent
         if high >= 2:
             high = 0
             more = self.steps.increment if percent else self.steps.initial
-            percent = min(percent + more, _MOST)
+            percent = min(percent + more, MOST)
         return Throttle(percent, high, now_s, sent_bytes, 0.0, self.steps)

@@ -88,7 +88,8 @@ class AdaptivePolicy(Policy):
         notes = []
         if self.budget.postcopy and self.around.no_postcopy:
             notes.append(f"no post-copy: {self.around.no_postcopy}")
-        if self._auto_converge and (said := self._throttle_note()):
+        said = throttle.note(self.around.throttle_percent, self.limit_max_ms)
+        if said and self._auto_converge:
             notes.append(said)
         return StartPlan(
             postcopy=self._postcopy,
@@ -112,10 +113,10 @@ class AdaptivePolicy(Policy):
         late = at_deadline(self.budget, progress, self._can_postcopy(progress))
         if late is not None or progress.forced:
             return late
-        lower = throttle.lower(self.limit_max_ms, progress)
+        limit_ms = throttle.limit_ms(self.limit_max_ms, progress)
+        lower = throttle.lower(self.limit_max_ms, limit_ms, progress)
         if lower is not None:
             return lower
-        limit_ms = throttle.limit_ms(self.limit_max_ms, progress)
         if self._can_postcopy(progress):
             stuck = to_postcopy.without_gain(progress, limit_ms)
             if stuck is not None:
@@ -141,15 +142,11 @@ class AdaptivePolicy(Policy):
     def _throttle(self) -> ThrottleSteps | None:
         """Steps of its own where pre-copy is predicted not to end."""
         ahead = self.around.forecast
-        if ahead is None or ahead.converges or not self._fast:
+        if ahead is None or ahead.converges:
             return None
-        if not self._auto_converge:
+        if not (self._fast and self._auto_converge):
             return None
         return throttle.steps(self.around.throttle_percent, self.limit_max_ms)
-
-    def _throttle_note(self) -> str | None:
-        needed = self.around.throttle_percent
-        return throttle.note(needed, self.limit_max_ms)
 
     @property
     def _fast(self) -> bool:

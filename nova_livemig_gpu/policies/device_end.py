@@ -29,12 +29,12 @@ from nova_livemig_gpu.policies.deadline import at_deadline
 from nova_livemig_gpu.policies.device_state import View
 from nova_livemig_gpu.policies.outlook import mib
 from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.prediction.throttled import MOST
 
 #: Most that QEMU takes.
 MOST_LIMIT_MS = 2_000_000
 _STUCK_S = 30.0
 ENDLESS_S = 3600.0
-_FULL_THROTTLE = 99
 _FORCE_GRACE_S = 10.0
 
 
@@ -98,4 +98,4 @@ def _slowing(budget: Budget, progress: Progress, view: View) -> bool:
         return False
     if view.ram_bytes <= view.low_bytes:
         return False
-    return (progress.sample.throttle_percent or 0) < _FULL_THROTTLE
+    return progress.throttle_percent < MOST

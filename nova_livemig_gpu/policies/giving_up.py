@@ -23,10 +23,10 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies.outlook import Outlook, mib
 from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.prediction.throttled import MOST
 
 _PASSES = 3
 _S = 30.0
-_FULL_THROTTLE = 99
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ def ceiling(progress: Progress) -> Ceiling | None:
     sample at 99%, or None before it."""
     if isinstance(progress.memory, Ceiling):
         return progress.memory
-    sample = progress.sample
-    throttle = sample.throttle_percent if sample else None
-    if (throttle or 0) < _FULL_THROTTLE:
+    if progress.throttle_percent < MOST:
         return None
     return Ceiling(progress.pass_count, progress.elapsed_s)
 

@@ -94,6 +94,11 @@ class Progress:
         return self.sample.t_s if self.sample else 0.0
 
     @property
+    def throttle_percent(self) -> int:
+        """What auto-converge takes from the CPUs; 0: nothing, or unknown."""
+        return (self.sample.throttle_percent if self.sample else None) or 0
+
+    @property
     def window_s(self) -> float:
         """Seconds that the window spans; 0 with fewer than two samples."""
         if not self.window:

@@ -75,8 +75,7 @@ def highest_percent(limit_max_ms: int) -> int:
 
 def limit_ms(limit_max_ms: int, progress: Progress) -> int:
     """Return the most that the limit may be now."""
-    sample = progress.sample
-    percent = (sample.throttle_percent if sample else None) or 0
+    percent = progress.throttle_percent
     if percent > highest_percent(limit_max_ms):
         return limit_max_ms
     if _out_of_patience(progress):
@@ -92,19 +91,24 @@ def _out_of_patience(progress: Progress) -> bool:
     return progress.elapsed_s - full.t_s >= _PATIENCE_S
 
 
-def lower(limit_max_ms: int, progress: Progress) -> Decision | None:
-    """Return the lower limit that a throttle asks for, or None."""
-    limit, most = progress.limit_ms, limit_ms(limit_max_ms, progress)
-    if limit is None or most == limit_max_ms:
+def lower(
+    limit_max_ms: int, most_ms: int, progress: Progress
+) -> Decision | None:
+    """Return the lower limit that a throttle asks for, or None.
+
+    :param most_ms: what ``limit_ms`` says
+    """
+    limit = progress.limit_ms
+    if limit is None or most_ms == limit_max_ms:
         return None
-    if limit - most <= _LITTLE * limit_max_ms:
+    if limit - most_ms <= _LITTLE * limit_max_ms:
         return None
     return Decision(
-        Action(ActionKind.SET_DOWNTIME, most),
+        Action(ActionKind.SET_DOWNTIME, most_ms),
         code="throttled",
         reason=(
             f"the throttle lets the CPUs stand still for "
-            f"{limit_max_ms - most} ms at a time"
+            f"{limit_max_ms - most_ms} ms at a time"
         ),
     )
 

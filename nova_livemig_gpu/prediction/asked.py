@@ -59,6 +59,11 @@ class Transport:
     bandwidth_low_bps: float | None = None
     overhead_p90_ms: float | None = None
 
+    @property
+    def memory_bps(self) -> float:
+        """What goes over it of memory, bytes per second."""
+        return self.bandwidth_bps * self.effect
+
 
 @dataclass(frozen=True)
 class Wanted:

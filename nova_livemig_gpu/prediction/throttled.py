@@ -30,9 +30,10 @@ from nova_livemig_gpu.model import CurvePoint, DirtyCurve, GuestMemory
 from nova_livemig_gpu.prediction import curve as curves
 from nova_livemig_gpu.prediction import qemu
 
-#: QEMU's, where nobody sets them: cpu-throttle-initial, max-cpu-throttle.
+#: QEMU's, where nobody sets them: cpu-throttle-initial, max-cpu-throttle,
+#: and throttle-trigger-threshold, as a share.
 LEAST, MOST = 20, 99
-_THRESHOLD = 0.5
+THRESHOLD = 0.5
 _PERIOD_S, _SHORTEST_S = 1.0, 0.125
 #: Of the first period, where the line to 0 has a point.
 _NEAR = 1e-3
@@ -58,7 +59,7 @@ def needed(
         slow = slowed(curve, work_share(percent, cpu_share or 1.0))
         for period_s in (_PERIOD_S, last_s):
             dirty = curves.dirty_bytes(slow, period_s)
-            if dirty > _THRESHOLD * bandwidth_bps * period_s:
+            if dirty > THRESHOLD * bandwidth_bps * period_s:
                 return False
         return qemu.predict(memory, slow, bandwidth_bps, limit_ms).converges
 

@@ -79,13 +79,24 @@ def throttle_percent(
     """
     if not _looks_ahead(budget.policy, budget.goal) or around.vfio:
         return None
-    if not budget.auto_converge or load.curve is None:
+    if not budget.auto_converge:
         return None
     if budget.postcopy and not around.no_postcopy:
         return None
-    rate_bps = transport.bandwidth_bps * transport.effect
+    return throttle_that_ends(load, transport, limit_ms, cpu_share)
+
+
+def throttle_that_ends(
+    load: Workload,
+    transport: Transport,
+    limit_ms: float,
+    cpu_share: float | None,
+) -> int | None:
+    """The same for a server that is given one."""
+    if load.curve is None:
+        return None
     return throttled.needed(
-        load.memory, load.curve, rate_bps, limit_ms, cpu_share
+        load.memory, load.curve, transport.memory_bps, limit_ms, cpu_share
     )
 
 
@@ -103,8 +114,9 @@ def set_limit_ms(
     """
     if not _looks_ahead(policy, goal) or load.curve is None:
         return most_ms
-    rate_bps = transport.bandwidth_bps * transport.effect
-    return least.limit_ms(load.memory, load.curve, rate_bps, most_ms)
+    return least.limit_ms(
+        load.memory, load.curve, transport.memory_bps, most_ms
+    )
 
 
 def _looks_ahead(policy: str, goal: Goal) -> bool:

@@ -64,8 +64,7 @@ def measure(
     """Measure for ``dirty_rate_seconds``, whatever is remembered."""
     first_s = None
     if transport is not None:
-        rate_bps = transport.bandwidth_bps * transport.effect
-        first_s = passes.first_bytes(memory) / rate_bps
+        first_s = passes.first_bytes(memory) / transport.memory_bps
     pages = memory.normal_pages + memory.zero_pages
     begin_s, ran = time.monotonic(), vcpus.times_s(domain)
     now = dirtyrate.measure(
