@@ -171,6 +171,7 @@ class Host:
         is downtime. So is what waits in the sender's TCP queue, which this
         does not limit: some 2.7 MB at 400 Mbit/s, 56 ms.
         """
+        self._rate_file.write_text("" if rate_mbit is None else f"{rate_mbit}")
         if rate_mbit is None:
             # It fails when there is no limit to take away.
             undo = ["tc", "qdisc", "del", "dev", "eth0", "root"]
@@ -179,6 +180,18 @@ class Host:
         burst = burst_bytes or max(128 * 1024, rate_mbit * 1_000_000 // 2000)
         limit = f"rate {rate_mbit}mbit burst {burst} latency {latency_ms}ms"
         self.run(f"tc qdisc replace dev eth0 root tbf {limit}".split())
+
+    @property
+    def rate_mbit(self) -> int | None:
+        """What it was limited to; None: it is not."""
+        try:
+            return int(self._rate_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    @property
+    def _rate_file(self) -> Path:
+        return self.dir / "rate_mbit"
 
     @property
     def _pid_file(self) -> Path:

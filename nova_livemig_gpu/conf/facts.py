@@ -32,8 +32,9 @@ with a vGPU.
 
 Possible values:
 
-* unset: the speed that the kernel tells of the network interface that has
-  the address below; unknown where it does not tell
+* unset: the speed that the kernel tells of the network device that has the
+  address below, or that the bridge, bond or VLAN with it rests on; unknown
+  where it does not tell, or where there is none (a veth, Open vSwitch)
 * a number of Mbit/s, where the kernel does not know, or where the network
   between the hosts is slower than its interfaces
 

@@ -1,7 +1,7 @@
 """What a GPU backend is: one way to learn of the GPUs of a host.
 
 A backend scores itself; all are asked before any is initialised, and the
-one with the highest score is used. To write one: subclass
+one with the highest score is used (``gpu.choice``). To write one: subclass
 :class:`GpuBackend` and register it in ``nova_livemig_gpu.gpu_backends``.
 
 A backend that cannot read something says so once, in its log, and then

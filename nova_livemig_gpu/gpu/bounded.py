@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from nova_livemig_gpu.gpu import threads
+from nova_livemig_gpu.gpu.backoff import Backoff
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.once import Once
 from nova_livemig_gpu.model import (
@@ -26,10 +27,15 @@ T = TypeVar("T")
 #: Between two looks at a running call: first so long, then longer by the
 #: factor each time, up to the last.
 _FIRST_S, _FACTOR, _LONGEST_S = 0.0005, 1.3, 0.02
+#: Beside a call that hangs another is tried after so many seconds, then
+#: after twice as many each time, up to the last.
+_AGAIN_S = (60.0, 3600.0)
+#: No more calls than this hang at once.
+_MOST_HANGING = 3
 
 
 @dataclass
-class _Call:
+class Call:
     """One call on its way. ``done`` is set last, by the call's thread."""
 
     work: Callable[[], Any]
@@ -51,8 +57,9 @@ class Lane:
 
     - A call that is not back after ``bound_s`` is given up: None. It is
       warned of once, until a call is back in time again.
-    - While a given-up call is still running no other is started: None at
-      once, so that hung threads do not pile up.
+    - While a given-up call is still running no other is started but after a
+      minute, then two, four and so on: None at once. Three hang at most, so
+      that hung threads do not pile up.
     - A call that is running and in time is waited for, the waiting counts.
 
     It waits by looking again and again, for a lock of Python's cannot be
@@ -75,8 +82,9 @@ class Lane:
         self._sleep = sleep or (lambda seconds: time.sleep(seconds))
         self._once = Once()
         self._claim = threading.Lock()  # among those who ask, all alike
-        self._running: _Call | None = None
-        self._late: _Call | None = None
+        self._running: Call | None = None
+        self._hanging: list[Call] = []
+        self._again = Backoff(*_AGAIN_S, clock=clock)
 
     def run(self, what: str, work: Callable[[], T]) -> T | None:
         """Return what ``work`` returns, None where it takes too long.
@@ -84,8 +92,9 @@ class Lane:
         :raises: whatever ``work`` raises in time
         """
         end_s = self._clock() + self._bound_s
-        call = _Call(work)
-        if not self._wait(lambda: self._begin(call), end_s):
+        call = Call(work)
+        self._wait(lambda: self._hung() or self._begin(call), end_s)
+        if self._running is not call:
             return None
         try:
             self._start(call.carry_out)
@@ -95,15 +104,17 @@ class Lane:
         if not self._wait(lambda: call.done, end_s):
             self._give_up(call, what)
             return None
+        self._again.succeeded()
         self._once.over(self._name, f"{self._name} answers again")
         if call.error is not None:
             raise call.error
         result: T = call.result
         return result
 
-    def _begin(self, call: _Call) -> bool:
+    def _begin(self, call: Call) -> bool:
         with self._claim:
-            free = self._running is None or self._running.done
+            running = self._running
+            free = running is None or running.done or running in self._hanging
             if free:
                 self._running = call
             return free
@@ -112,17 +123,26 @@ class Lane:
         pause_s = _FIRST_S
         while not ready():
             left_s = end_s - self._clock()
-            if left_s <= 0 or self._hung():
+            if left_s <= 0:
                 return False
             self._sleep(min(pause_s, left_s))
             pause_s = min(pause_s * _FACTOR, _LONGEST_S)
         return True
 
     def _hung(self) -> bool:
-        return self._late is not None and not self._late.done
+        """Calls hang, and it is not the time to try another."""
+        hanging = [call for call in self._hanging if not call.done]
+        if len(hanging) < len(self._hanging):
+            # One is back after all: the next may have its chance.
+            self._again.succeeded()
+        self._hanging = hanging
+        if not hanging:
+            return False
+        return len(hanging) >= _MOST_HANGING or not self._again.due()
 
-    def _give_up(self, call: _Call, what: str) -> None:
-        self._late = call
+    def _give_up(self, call: Call, what: str) -> None:
+        self._hanging.append(call)
+        self._again.failed()
         self._once.warn(
             self._name,
             f"{self._name} has not answered {what} within "

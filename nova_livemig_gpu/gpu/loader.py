@@ -1,15 +1,13 @@
-"""Chooses the GPU backend of this host, through stevedore."""
+"""Loads the GPU backends of this host, through stevedore."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from oslo_log import log as logging
 from stevedore import extension
 
-from nova_livemig_gpu.exception import PluginNotMine
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.bounded import BoundedBackend
-from nova_livemig_gpu.gpu.null import NullBackend
+from nova_livemig_gpu.gpu.choice import BackendChoice, Candidate
 
 LOG = logging.getLogger(__name__)
 
@@ -17,7 +15,7 @@ NAMESPACE = "nova_livemig_gpu.gpu_backends"
 
 
 def load(bound_s: float) -> GpuBackend:
-    """Return the best backend for this host; one without GPUs at worst.
+    """Return the best backend for this host, see ``gpu.choice``.
 
     :param bound_s: a call that takes longer has an unknown answer
     """
@@ -28,26 +26,12 @@ def load(bound_s: float) -> GpuBackend:
     found = extension.ExtensionManager(
         NAMESPACE, invoke_on_load=True, on_load_failure_callback=failed
     )
-    return best(
-        (each.name, BoundedBackend(each.name, each.obj, bound_s))
+    candidates = [
+        Candidate(
+            each.name,
+            BoundedBackend(each.name, each.obj, bound_s),
+            score=each.obj.score,
+        )
         for each in found
-    )
-
-
-def best(backends: Iterable[tuple[str, GpuBackend]]) -> GpuBackend:
-    """Return the backend with the highest score; of equals the first."""
-    top: tuple[int, GpuBackend] = (0, NullBackend())
-    chosen = "none"
-    for name, backend in backends:
-        try:
-            score = backend.score()
-        except PluginNotMine as exc:
-            LOG.debug("%s", exc)
-            continue
-        except Exception:
-            LOG.exception("GPU backend %s failed and is left out", name)
-            continue
-        if score > top[0]:
-            top, chosen = (score, backend), name
-    LOG.info("GPU backend: %s", chosen)
-    return top[1]
+    ]
+    return BackendChoice(candidates, bound_s)

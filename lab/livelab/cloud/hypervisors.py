@@ -84,7 +84,11 @@ class PlainHypervisors(Hypervisors):
             "connection_uri": "qemu:///system",
             "live_migration_inbound_addr": host.ip,
         }
-        return {"libvirt": libvirt}
+        if host.rate_mbit is None:
+            return {"libvirt": libvirt}
+        # The kernel knows no speed of a veth.
+        link: dict[str, Value] = {"link_mbps": host.rate_mbit}
+        return {"libvirt": libvirt, "livemig_gpu": link}
 
     def _libvirtds(self) -> list[Libvirtd]:
         return [Libvirtd(host) for host in self.site.computes]

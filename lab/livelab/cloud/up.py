@@ -64,7 +64,7 @@ class _Up:
         self.vfio = self.hypervisors.kind == "vfio"
 
     def run(self, wanted: Mode, rate_mbit: int | None) -> None:
-        self.stages.run("hosts", lambda: self._hosts(wanted))
+        self.stages.run("hosts", lambda: self._hosts(wanted, rate_mbit))
         if self.vfio:
             self.stages.run("image of machines", self.hypervisors.prepare)
             self.stages.run("machines started", self.hypervisors.start)
@@ -77,11 +77,14 @@ class _Up:
             self._databases()
         if self.vfio:
             self.stages.run("machines", self.hypervisors.wait_ready)
-        self.hypervisors.shape(rate_mbit)
+            self.hypervisors.shape(rate_mbit)
         self._openstack()
 
-    def _hosts(self, wanted: Mode) -> None:
+    def _hosts(self, wanted: Mode, rate_mbit: int | None) -> None:
         self.site.network.up()
+        if not self.vfio:
+            # Before nova.conf is written, which names the rate.
+            self.hypervisors.shape(rate_mbit)
         for host in self.site.computes:
             disks.make_local(host)
         conf.write_all(self.site, wanted)

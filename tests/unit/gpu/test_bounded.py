@@ -99,6 +99,47 @@ def test_always_late_is_warned_of_once(world: World, said: list[str]) -> None:
     assert said == ["warning"]
 
 
+def test_beside_a_call_that_never_returns_another_is_tried(
+    world: World, said: list[str]
+) -> None:
+    lane = world.lane()
+    lane.run("devices", lambda: 7)
+    world.now_s += 59
+    assert lane.run("devices", lambda: 7) is None
+    assert len(world.started) == 1
+    world.now_s += 1
+    world.at_once = True
+    assert lane.run("devices", lambda: 8) == 8
+    assert lane.run("devices", lambda: 9) == 9
+    assert said == ["warning", "info"]
+
+
+def test_hanging_calls_do_not_pile_up(world: World) -> None:
+    lane = world.lane()
+    for _ in range(1000):
+        lane.run("devices", lambda: 7)
+        world.now_s += 600
+    assert len(world.started) == 3
+    world.started[0]()  # one of them returns at last
+    world.at_once = True
+    assert lane.run("devices", lambda: 8) == 8
+
+
+def test_one_who_asks_meanwhile_does_not_try_another(world: World) -> None:
+    """The call that it waits for is given up: it is not tried again."""
+    lane = world.lane()
+    answers: list[int | None] = []
+
+    def ask_too() -> None:
+        world.on_sleep = lambda: None
+        answers.append(lane.run("active", lambda: 8))
+
+    world.on_sleep = ask_too
+    answers.append(lane.run("devices", lambda: 7))
+    assert answers == [None, None]
+    assert len(world.started) == 1
+
+
 def test_one_who_asks_meanwhile_waits(world: World) -> None:
     """Another call in time is no fault: wait for it, within the bound."""
     lane = world.lane()
