@@ -20,14 +20,12 @@ from typing import Any
 
 import nova.virt
 from oslo_config import cfg
-from oslo_log import log as logging
 from oslo_messaging.notify import notifier
 
 import nova_livemig_gpu
 from nova_livemig_gpu import conf as own_conf
+from nova_livemig_gpu.fallback import attempt
 from nova_livemig_gpu.migration.audit import AuditEvent, audit
-
-LOG = logging.getLogger(__name__)
 
 _VERSIONED = re.compile(r"instance\.live_migration_(\w+?)(?:\.(\w+))?")
 #: "live_migration._post.start", "live_migration.post.dest.end" and
@@ -60,20 +58,20 @@ class AuditDriver(notifier.Driver):
 
     def __init__(self, conf: cfg.ConfigOpts, topics: Any, transport: Any):
         super().__init__(conf, topics, transport)
-        own_conf.register_opts(conf)
+        attempt(own_conf.register_opts, conf)
 
     def notify(
         self, ctxt: Any, message: Any, priority: str, retry: Any
     ) -> None:
         """Write ``message`` if it is on a live migration. Never raises."""
-        try:
-            if self._is_twin(message):
-                return
-            event = to_event(ctxt, message)
-            if event is not None:
-                audit(self.conf, event)
-        except Exception:
-            LOG.exception("A notification was left out of the audit log")
+        attempt(self._notify, ctxt, message)
+
+    def _notify(self, ctxt: Any, message: Any) -> None:
+        if self._is_twin(message):
+            return
+        event = to_event(ctxt, message)
+        if event is not None:
+            audit(self.conf, event)
 
     def _is_twin(self, message: Mapping[str, Any]) -> bool:
         """With ``notification_format = both`` each legacy notification on a

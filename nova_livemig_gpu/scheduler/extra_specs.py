@@ -7,6 +7,7 @@ compute API microversion 2.86 or newer a wrong value is refused with 400.
 
 from nova.api.validation.extra_specs import base
 
+from nova_livemig_gpu.fallback import attempt
 from nova_livemig_gpu.migration.budget import FLAVOR_PREFIX
 from nova_livemig_gpu.policies import loader
 
@@ -20,7 +21,12 @@ def _enum(*values: str) -> dict[str, object]:
 
 
 def register() -> list[base.ExtraSpecValidator]:
-    """Return the validators of our namespace."""
+    """Return the validators of our namespace; none where that fails: Nova's
+    API would not start."""
+    return attempt(_validators, otherwise=[])
+
+
+def _validators() -> list[base.ExtraSpecValidator]:
     specs: dict[str, tuple[str, dict[str, object]]] = {
         "policy": (
             "The policy that steers the server's live migration.",

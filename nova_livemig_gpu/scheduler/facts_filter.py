@@ -15,6 +15,7 @@ from nova.scheduler import filters
 from oslo_log import log as logging
 
 from nova_livemig_gpu.conf.scheduler import Rules
+from nova_livemig_gpu.fallback import attempt
 from nova_livemig_gpu.scheduler import refusals
 from nova_livemig_gpu.scheduler import request as requests
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
@@ -52,9 +53,10 @@ class FactsFilter(filters.BaseHostFilter):  # type: ignore[misc]
         hosts = list(filter_obj_list)
         passing, request = self._passing(hosts, spec_obj)
         if hosts and not passing and request is not None:
-            raise exception.NoValidHost(
-                reason=refusals.for_api(request.refused)
+            reason = attempt(
+                refusals.for_api, request.refused, otherwise="Hosts refused"
             )
+            raise exception.NoValidHost(reason=reason)
         return passing
 
     def _passing(
@@ -77,7 +79,11 @@ class FactsFilter(filters.BaseHostFilter):  # type: ignore[misc]
             once(LOG, exc, f"{type(self).__name__} failed")
             if request is None:
                 return hosts, None
-            return self._unknowing(hosts, spec, request, exc), request
+            try:
+                return self._unknowing(hosts, spec, request, exc), request
+            except Exception as worse:
+                once(LOG, worse, f"{type(self).__name__} failed twice")
+                return hosts, None
 
     def _unknowing(
         self, hosts: list[Any], spec: Any, request: Request, why: Exception

@@ -8,10 +8,10 @@ import json
 from typing import Any
 
 import libvirt
-import libvirt_qemu
 from oslo_log import log as logging
 
 from nova_livemig_gpu.migration import hook_quiesce
+from nova_livemig_gpu.virt import commands
 
 LOG = logging.getLogger(__name__)
 
@@ -26,8 +26,7 @@ def ask(host: Any, server: str, command: str, timeout_s: int) -> str:
     :raises libvirtError: no such server, or no agent that answers in time
     """
     domain = host.get_connection().lookupByUUIDString(server)
-    answer: str = libvirt_qemu.qemuAgentCommand(domain, command, timeout_s, 0)
-    return answer
+    return commands.to(domain).agent(command, timeout_s)
 
 
 def resume(host: Any, server: str, resume_command: str) -> str | None:

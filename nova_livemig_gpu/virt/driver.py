@@ -2,14 +2,19 @@
 
 Nova's libvirt driver with its live migrations steered. What is relied on of
 Nova stands in each method; tests/unit/virt/test_signatures.py compares it
-with every supported release.
+with every supported release. What is added to a method is carried out by
+``fallback``: where it fails, the method is Nova's.
 """
 
+from contextlib import AbstractContextManager
 from typing import Any
 
+from nova.exception import MigrationPreCheckError
 from nova.virt.libvirt import driver as libvirt_driver
+from oslo_log import log as logging
 
-from nova_livemig_gpu.exception import MigrationRefused
+from nova_livemig_gpu.exception import InvalidOption, MigrationRefused
+from nova_livemig_gpu.fallback import attempt, attempting
 from nova_livemig_gpu.migration.loop import Clock
 from nova_livemig_gpu.virt import hostchecks, service
 from nova_livemig_gpu.virt.hostchecks import HostChecks
@@ -21,12 +26,30 @@ from nova_livemig_gpu.virt.publisher import Publisher
 from nova_livemig_gpu.virt.session import Session
 from nova_livemig_gpu.virt.steering import Steering
 
+LOG = logging.getLogger(__name__)
+
+#: How a check says that Nova must try another host.
+_REFUSED = (MigrationPreCheckError,)
+
 
 class LibvirtDriver(libvirt_driver.LibvirtDriver):
     """Nova's driver; a migration without a session is Nova's alone."""
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        """:raises InvalidOption: an option is wrong; the service must stop"""
         super().__init__(virtapi, read_only)
+        try:
+            self._make_parts()
+        except InvalidOption:
+            raise
+        except Exception:
+            LOG.exception(
+                "nova-livemig-gpu cannot be used: until nova-compute is "
+                "started again it has Nova's own libvirt driver."
+            )
+            self.__class__ = LibvirtDriver.__base__
+
+    def _make_parts(self) -> None:
         shared = service.make(self)
         self._steering = Steering(shared)
         self._outbound = Outbound(shared)
@@ -39,11 +62,11 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
 
     def init_host(self, host: str) -> None:
         super().init_host(host)
-        self._interrupted.close()
-        self._publisher.answer_other_hosts(host)
+        attempt(self._interrupted.close)
+        attempt(self._publisher.answer_other_hosts, host)
 
     def cleanup_host(self, host: str) -> None:
-        self._publisher.close()
+        attempt(self._publisher.close)
         super().cleanup_host(host)
 
     def check_can_live_migrate_destination(
@@ -56,7 +79,13 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         disk_over_commit: bool = False,
     ) -> Any:
         """Adds the filters' checks, which a forced migration has not met."""
-        self._checks.check_host(instance, src_compute_info)
+        attempt(
+            self._checks.check_host,
+            instance,
+            src_compute_info,
+            instance=instance,
+            meant=_REFUSED,
+        )
         return super().check_can_live_migrate_destination(
             context,
             instance,
@@ -82,13 +111,24 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         does not create is a refusal too, see ``hostchecks.claiming``.
         """
         # A claim that is there already is of a migration that failed.
-        self._clean_mdevs(instance)
+        attempt(self._clean_mdevs, instance, instance=instance)
         try:
-            with hostchecks.claiming(instance):
+            with attempting(
+                hostchecks.claiming,
+                instance,
+                instance=instance,
+                meant=_REFUSED,
+            ):
                 data = super().check_source_migrate_data_at_dest(
                     ctxt, instance, migrate_data, migration, limits, allocs
                 )
-            self._checks.check_vgpus(instance, data)
+            attempt(
+                self._checks.check_vgpus,
+                instance,
+                data,
+                instance=instance,
+                meant=_REFUSED,
+            )
         except Exception:
             self.instance_claimed_mdevs.pop(instance.uuid, None)
             raise
@@ -111,9 +151,12 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         data = super().check_can_live_migrate_source(
             context, instance, dest_check_data, block_device_info
         )
-        self._checks.check_budget(
+        attempt(
+            self._checks.check_budget,
             instance,
             lambda: self._steering.preflight(context, instance, data),
+            instance=instance,
+            meant=_REFUSED,
         )
         return data
 
@@ -127,7 +170,9 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         migrate_data: Any = None,
     ) -> None:
         """Adds a clean device for the next try, see ``virt.mdevs``."""
-        held = self._mdevs.hold(instance)
+        held: tuple[str, ...] = attempt(
+            self._mdevs.hold, instance, instance=instance, otherwise=()
+        )
         try:
             super().rollback_live_migration_at_destination(
                 context,
@@ -138,7 +183,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 migrate_data,
             )
         finally:
-            self._mdevs.renew(instance, held)
+            attempt(self._mdevs.renew, instance, held, instance=instance)
 
     def post_live_migration_at_destination(
         self,
@@ -149,16 +194,19 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         block_device_info: Any = None,
     ) -> None:
         """Resumes what the source has quiesced."""
-        self._steering.arrived(instance)
+        attempt(self._steering.arrived, instance, instance=instance)
         super().post_live_migration_at_destination(
             context, instance, network_info, block_migration, block_device_info
         )
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         data: dict[str, Any] = super().get_available_resource(nodename)
+        attempt(self._add_stats, data)
+        return data
+
+    def _add_stats(self, data: dict[str, Any]) -> None:
         # Nova 31.0.0 has no such key, later ones put the uptime there.
         data.setdefault("stats", {}).update(self._publisher.stats())
-        return data
 
     def update_provider_tree(
         self, provider_tree: Any, nodename: str, allocations: Any = None
@@ -166,6 +214,9 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         super().update_provider_tree(
             provider_tree, nodename, allocations=allocations
         )
+        attempt(self._add_traits, provider_tree, nodename)
+
+    def _add_traits(self, provider_tree: Any, nodename: str) -> None:
         existing = provider_tree.data(nodename).traits
         provider_tree.update_traits(nodename, self._publisher.traits(existing))
 
@@ -181,8 +232,12 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
     ) -> None:
         """Waits for its turn, then runs; rolls back what may not."""
         try:
-            with self._outbound.turn(
-                instance, migrate_data.migration
+            with attempting(
+                self._turn,
+                instance,
+                migrate_data,
+                instance=instance,
+                meant=(AbortedWaiting,),
             ) as place:
                 self._run_migration(
                     context,
@@ -203,6 +258,11 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 migration_status="cancelled",
             )
 
+    def _turn(
+        self, instance: Any, migrate_data: Any
+    ) -> AbstractContextManager[Place]:
+        return self._outbound.turn(instance, migrate_data.migration)
+
     def _run_migration(
         self,
         context: Any,
@@ -212,24 +272,43 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         recover_method: Any,
         block_migration: bool,
         migrate_data: Any,
-        place: Place,
+        place: Place | None,
     ) -> None:
-        """Wraps operation thread and monitor of one migration."""
+        """Wraps operation thread and monitor of one migration.
+
+        :param place: None: it is not known to our queues, and is Nova's
+        """
+        session: Session | None = None
         try:
-            session = self._steering.begin(
-                context, instance, dest, migrate_data, place
-            )
+            if place is not None:
+                session = attempt(
+                    self._steering.begin,
+                    context,
+                    instance,
+                    dest,
+                    migrate_data,
+                    place,
+                    instance=instance,
+                    meant=(AbortedWaiting, MigrationRefused),
+                )
         except MigrationRefused:
             # Told by steering; the server stays, as after a failure.
             recover_method(context, instance, dest, migrate_data)
             return
+        if session is not None:
+            post_method = attempt(
+                session.noting,
+                post_method,
+                instance=instance,
+                otherwise=post_method,
+            )
         raised: Exception | None = None
         try:
             super()._live_migration(
                 context,
                 instance,
                 dest,
-                session.noting(post_method) if session else post_method,
+                post_method,
                 recover_method,
                 block_migration,
                 migrate_data,
@@ -238,20 +317,32 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             raised = exc
             if session is not None:
                 # Nova has asked for the job to be aborted by now.
-                session.recover_later(self._host)
+                attempt(session.recover_later, self._host, instance=instance)
             raise
         finally:
             if session is not None:
-                self._steering.end(context, session, raised)
+                attempt(
+                    self._steering.end,
+                    context,
+                    session,
+                    raised,
+                    instance=instance,
+                )
+
+    def _session(self, instance: Any) -> Session | None:
+        return attempt(self._steering.find, instance, instance=instance)
 
     def live_migration_abort(self, instance: Any) -> None:
         """Notes that somebody asked, since libvirt does not always say."""
-        session = self._steering.find(instance)
+        session = self._session(instance)
         if session is None:
-            if not self._outbound.cancel(instance):
+            cancelled = attempt(
+                self._outbound.cancel, instance, instance=instance
+            )
+            if not cancelled:
                 super().live_migration_abort(instance)
             return
-        with session.aborting():
+        with attempting(session.aborting, instance=instance):
             super().live_migration_abort(instance)
 
     def _live_migration_operation(
@@ -265,10 +356,9 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         device_names: list[str],
     ) -> None:
         """Runs in a thread of its own; calls ``guest.migrate``."""
-        session = self._steering.find(instance)
-        run = super()._live_migration_operation
+        session = self._session(instance)
         if session is None:
-            run(
+            super()._live_migration_operation(
                 context,
                 instance,
                 dest,
@@ -278,14 +368,16 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 device_names,
             )
             return
-        with session.operation():
-            run(
+        with attempting(session.operation, instance=instance):
+            super()._live_migration_operation(
                 context,
                 instance,
                 dest,
                 block_migration,
                 migrate_data,
-                session.planned(guest),
+                attempt(
+                    session.planned, guest, instance=instance, otherwise=guest
+                ),
                 device_names,
             )
 
@@ -308,15 +400,20 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         recover method and clears ``active_migrations`` as ever. After a
         fault of ours it is given the running job.
         """
-        session = self._steering.find(instance)
-        conclude = super()._live_migration_monitor
-        if session is None:
-            shown = guest
-        else:
-            shown = self._steer(
-                session, guest, migrate_data, finished, disk_paths
+        session = self._session(instance)
+        shown = guest
+        if session is not None:
+            shown = attempt(
+                self._steer,
+                session,
+                guest,
+                migrate_data,
+                finished,
+                disk_paths,
+                instance=instance,
+                otherwise=guest,
             )
-        conclude(
+        super()._live_migration_monitor(
             context,
             instance,
             shown,
@@ -328,9 +425,12 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             finished,
             disk_paths,
         )
-        if session is not None:
-            session.recover(self._host, guest)
-            self._steering.surface_operation_error(session)
+        if session is None:
+            return
+        attempt(session.recover, self._host, guest, instance=instance)
+        error = attempt(self._steering.operation_error, session)
+        if error is not None:
+            raise error
 
     def _steer(
         self,
@@ -352,5 +452,5 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         instance = session.instance
         shown = session.steer(job, guest, Clock())
         if session.failed:
-            session.recover(self._host, guest)
+            attempt(session.recover, self._host, guest, instance=instance)
         return shown

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import libvirt
 
+from nova_livemig_gpu.virt import commands
+
 #: virDomainDirtyRateStatus
 _MEASURED = 2
 
@@ -53,7 +55,9 @@ class LibvirtGauge:
 
     def rate_mib_s(self) -> float | None:
         ((_, found),) = self._connection.domainListGetStats(
-            [self._domain], libvirt.VIR_DOMAIN_STATS_DIRTYRATE, 0
+            [commands.unwrapped(self._domain)],
+            libvirt.VIR_DOMAIN_STATS_DIRTYRATE,
+            0,
         )
         if found.get("dirtyrate.calc_status") != _MEASURED:
             return None
@@ -85,13 +89,8 @@ class MonitorGauge:
         return _number(found.get("dirty-rate"))
 
     def _ask(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
-        # Not on hosts without it; libvirt's own way needs no such module.
-        import libvirt_qemu
-
         answer = json.loads(
-            libvirt_qemu.qemuMonitorCommand(
-                self._domain, json.dumps(command), 0
-            )
+            commands.to(self._domain).monitor(json.dumps(command))
         )
         if "error" in answer:
             raise NotMeasured(answer["error"].get("desc"))

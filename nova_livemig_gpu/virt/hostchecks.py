@@ -1,7 +1,8 @@
 """What a destination checks before a server may come.
 
-A check may refuse; a fault of ours does not: whether the host is fit is
-left to Nova then.
+A check refuses by ``MigrationPreCheckError``. Any other exception of it is a
+fault of ours, after which the driver leaves to Nova whether the host is fit
+(``fallback``): it must not cross RPC, where it leaves the server in ERROR.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +18,6 @@ from nova_livemig_gpu import conf
 from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.rpc import client as rpc_client
-from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.virt import errors, exact, precheck
 from nova_livemig_gpu.virt.service import Service
 
@@ -69,23 +69,15 @@ class HostChecks:
     def check_host(self, instance: Any, src_compute_info: Any) -> None:
         """Refuse a server that cannot live here, see ``virt.precheck``.
 
-        :param src_compute_info: the source's compute node, a dict
+        :param src_compute_info: the source's compute node, a dict; None:
+            nothing is known of it
         :raises MigrationPreCheckError: this host is not fit
         """
         if self._service.release is None:
             return
-        stats = src_compute_info.get("stats") or {}
-        _guarded(instance, lambda: self._check_host(instance, stats))
-
-    def _check_host(self, instance: Any, source_stats: Any) -> None:
         here = self._facts()
-        needs = precheck.needs(instance, source_stats)
+        needs = precheck.needs(instance, (src_compute_info or {}).get("stats"))
         precheck.check(instance, needs, here)
-        self._candidates(instance, needs, here)
-
-    def _candidates(
-        self, instance: Any, needs: ServerNeeds, here: HostFacts
-    ) -> None:
         options = self._service.options.read()
         exact.check_candidates(
             instance,
@@ -108,9 +100,6 @@ class HostChecks:
         """
         if self._service.release is None:
             return
-        _guarded(instance, lambda: self._exact(instance, migrate_data))
-
-    def _exact(self, instance: Any, migrate_data: Any) -> None:
         options = self._service.options.read()
         exact.check(
             instance,
@@ -130,31 +119,13 @@ class HostChecks:
         :raises MigrationPreCheckError: Nova tries the next host, which is
             refused alike: the reason is the server's
         """
-        if self._service.release is not None:
-            _guarded(instance, lambda: _translated(instance, preflight))
-
-
-def _translated(instance: Any, preflight: Callable[[], None]) -> None:
-    try:
-        preflight()
-    except MigrationRefused as exc:
-        LOG.warning("Refused: %s", exc, instance=instance)
-        raise nova_exception.MigrationPreCheckError(
-            reason=f"live migration of server {instance.uuid}: {exc} "
-            f"({exc.code})"
-        ) from exc
-
-
-def _guarded(instance: Any, check: Callable[[], None]) -> None:
-    """Let a check refuse, but no fault of ours: any other exception than
-    Nova's own would cross RPC and leave the server in ERROR."""
-    try:
-        check()
-    except nova_exception.MigrationPreCheckError:
-        raise
-    except Exception:
-        LOG.exception(
-            "A check of this package failed; whether this host is fit is "
-            "left to Nova.",
-            instance=instance,
-        )
+        if self._service.release is None:
+            return
+        try:
+            preflight()
+        except MigrationRefused as exc:
+            LOG.warning("Refused: %s", exc, instance=instance)
+            raise nova_exception.MigrationPreCheckError(
+                reason=f"live migration of server {instance.uuid}: {exc} "
+                f"({exc.code})"
+            ) from exc

@@ -29,10 +29,13 @@ CONF = nova.conf.CONF
 _FILTERS = (CPUCompatibilityFilter, VGPUCompatibilityFilter)
 
 
-def needs(instance: Any, source_stats: Mapping[str, Any]) -> ServerNeeds:
+def needs(
+    instance: Any, source_stats: Mapping[str, Any] | None
+) -> ServerNeeds:
     """Return what a server needs of a host.
 
-    :param source_stats: ``stats`` of the server's compute node
+    :param source_stats: ``stats`` of the server's compute node; None:
+        unknown
     """
     return server.needs_with(
         instance, codec.decode(source_stats), options.rules()

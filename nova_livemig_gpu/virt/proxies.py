@@ -7,6 +7,7 @@ from typing import Any
 import libvirt
 from nova.virt.libvirt import guest as libvirt_guest
 
+from nova_livemig_gpu.fallback import attempt
 from nova_livemig_gpu.model import JobState, StartPlan
 from nova_livemig_gpu.virt import channels, errors
 from nova_livemig_gpu.virt.stats import job_type
@@ -45,24 +46,34 @@ class PlannedGuest(_Proxy):
 
     def migrate(self, destination: str, **kwargs: Any) -> None:
         """As ``Guest.migrate``, with what the plan replaces."""
-        nova_flags = kwargs.get("flags", 0)
-        kwargs["bandwidth"] = self._plan.bandwidth_mib_s
-        plain = {**kwargs, "flags": edit_flags(nova_flags, self._plan)}
-        extra = parameters(self._plan)
+        plain, extra = attempt(self._planned, kwargs, otherwise=(kwargs, {}))
         if not extra:
             self._guest.migrate(destination, **plain)
             return
-        kwargs["flags"] = plain["flags"]
+        flags = plain["flags"]
         if PARALLEL in extra:
-            kwargs["flags"] |= libvirt.VIR_MIGRATE_PARALLEL
+            flags |= libvirt.VIR_MIGRATE_PARALLEL
         domain = _ParameterDomain(self._guest._domain, extra)
         try:
-            type(self._guest)(domain).migrate(destination, **kwargs)
+            type(self._guest)(domain).migrate(
+                destination, **{**plain, "flags": flags}
+            )
         except Exception as exc:
             if not errors.unsupported(exc):
                 raise
             self._on_plain(str(exc))
             self._guest.migrate(destination, **plain)
+
+    def _planned(
+        self, kwargs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the arguments, and the parameters besides."""
+        plain = {
+            **kwargs,
+            "bandwidth": self._plan.bandwidth_mib_s,
+            "flags": edit_flags(kwargs.get("flags", 0), self._plan),
+        }
+        return plain, parameters(self._plan)
 
 
 class _ParameterDomain:

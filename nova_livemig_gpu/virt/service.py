@@ -11,8 +11,10 @@ from oslo_log import log as logging
 
 from nova_livemig_gpu import conf, exception
 from nova_livemig_gpu.conf.reader import Reader
+from nova_livemig_gpu.fallback import attempt
 from nova_livemig_gpu.gpu import loader as gpu_loader
 from nova_livemig_gpu.gpu.base import GpuBackend
+from nova_livemig_gpu.gpu.null import NullBackend
 from nova_livemig_gpu.history.store import History
 from nova_livemig_gpu.virt import releases
 from nova_livemig_gpu.virt.links import Links
@@ -49,7 +51,9 @@ def make(driver: Any) -> Service:
     history = History(
         Path(options.state_dir) / "history.sqlite3", options.max_history
     )
-    gpus = gpu_loader.load(options.gpu_call_timeout_s)
+    gpus: GpuBackend = attempt(
+        gpu_loader.load, options.gpu_call_timeout_s, otherwise=NullBackend()
+    )
     return Service(driver, reader, gpus, history, find_release())
 
 

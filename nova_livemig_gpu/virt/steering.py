@@ -250,13 +250,13 @@ class Steering:
             lambda: session.plain,
         )
 
-    def surface_operation_error(self, session: Session) -> None:
-        """Raise what Nova would: an operation that failed although the
-        server has left this host."""
-        assert self.release is not None
-        error = session.operation_error
-        if session.posted and error and self.release.raises_operation_error:
-            raise error
+    def operation_error(self, session: Session) -> Exception | None:
+        """Return what Nova would raise: an operation that failed although
+        the server has left this host."""
+        release = self.release
+        if session.posted and release and release.raises_operation_error:
+            return session.operation_error
+        return None
 
     def end(
         self, context: Any, session: Session, raised: Exception | None

@@ -18,7 +18,7 @@ NAME = "nova_livemig_gpu"
 #: From the bottom up. Rooms on one floor do not know each other, except
 #: that model and exception are the ground that all stand on.
 FLOORS = (
-    {"model", "exception"},
+    {"model", "exception", "fallback"},
     {"conf"},
     {"prediction"},
     {"policies"},

@@ -364,3 +364,28 @@ def test_oslo_messaging_loads_us_by_name():
         "print(found.names())\n"
     )
     assert out == "['livemig_gpu']\n"
+
+
+@pytest.mark.parametrize("name", ["to_event", "audit", "_body", "_ends"])
+def test_a_fault_of_ours_costs_a_line_of_the_audit_log(
+    monkeypatch, caplog, tmp_path, name
+):
+    """Nova sends its notifications from inside its own work."""
+
+    def broken(*args):
+        raise ZeroDivisionError
+
+    service = cfg.ConfigOpts()
+    driver = notify.AuditDriver(service, None, None)
+    monkeypatch.setattr(notify, name, broken)
+    driver.notify(CONTEXT, versioned("post", "end"), "INFO", None)
+    assert "Nova goes on without it" in caplog.text
+
+
+def test_options_that_cannot_be_registered_stop_no_service(
+    monkeypatch, caplog
+):
+    monkeypatch.setattr(notify.own_conf, "register_opts", None)
+    driver = notify.AuditDriver(cfg.ConfigOpts(), None, None)
+    driver.notify(CONTEXT, versioned("post", "end"), "INFO", None)
+    assert "Nova goes on without it" in caplog.text

@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import libvirt
+import libvirt_qemu
 import pytest
 
 from nova_livemig_gpu.migration.hook_quiesce import CommandFailed
@@ -16,7 +17,7 @@ class Host:
     def __init__(self, monkeypatch, **answers):
         self.asked = []
         self._answers = answers
-        monkeypatch.setattr(agent.libvirt_qemu, "qemuAgentCommand", self._ask)
+        monkeypatch.setattr(libvirt_qemu, "qemuAgentCommand", self._ask)
 
     def get_connection(self):
         return SimpleNamespace(lookupByUUIDString=lambda server: server)

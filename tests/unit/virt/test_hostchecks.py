@@ -88,8 +88,14 @@ def test_a_refusal_ends_it(make):
     assert asked == []
 
 
-def test_a_fault_of_ours_refuses_nobody(make, caplog):
-    checks, asked = make(Reader(OSError("broken")))
-    checks.check_host(instance(**VGPU), SOURCE)
-    assert asked == []
-    assert "left to Nova" in caplog.text
+@pytest.mark.parametrize(
+    "source", [None, {}, {"stats": None}, {"stats": {}}, {"stats": "1"}]
+)
+def test_of_a_source_that_tells_nothing_nothing_is_known(make, source):
+    """And nothing is refused for it."""
+    here = build.a_host()
+    checks, asked = make(Reader(here))
+    checks.check_host(instance(**VGPU), source)
+    ((needs, gpus),) = asked
+    assert (needs.cpu, needs.vgpus) == (None, None)
+    assert needs.vgpus_unknown and gpus == here.gpus
