@@ -580,8 +580,11 @@ class CpuFacts:
     :ivar features: libvirt's names, those implied by the model included
     :ivar tsc_hz: frequency of the time stamp counter
     :ivar tsc_scaling: another frequency can be given to a server
-    :ivar models: libvirt's named models that servers can have here; empty:
-        unknown
+    :ivar models: libvirt's named models that servers can have here with all
+        that belongs to the model; empty: unknown
+    :ivar arch: libvirt's name of the host's architecture, "x86_64"
+    :ivar virt_type: what this is the CPU of: "kvm", or "qemu" where it is
+        emulated and the host's own does not matter
     """
 
     vendor: str | None = None
@@ -590,6 +593,34 @@ class CpuFacts:
     tsc_hz: int | None = None
     tsc_scaling: bool | None = None
     models: frozenset[str] = frozenset()
+    arch: str | None = None
+    virt_type: str | None = None
+
+
+@dataclass(frozen=True)
+class GuestCpu:
+    """The CPU and the machine of a running server, as libvirt tells them.
+
+    :ivar server: UUID of the server
+    :ivar arch: libvirt's name of the server's architecture
+    :ivar virt_type: "kvm", "qemu"
+    :ivar machine_type: the canonical name, "pc-q35-9.2"
+    :ivar vendor: that a host-model server was started with
+    :ivar features: libvirt's names, those that its model implies included;
+        empty: libvirt compares none; None: unknown
+    :ivar passthrough: it has all that its host's CPU has, and libvirt
+        compares nothing
+    :ivar tsc_hz: frequency that the server must find; None: any
+    """
+
+    server: str
+    arch: str | None = None
+    virt_type: str | None = None
+    machine_type: str | None = None
+    vendor: str | None = None
+    features: frozenset[str] | None = None
+    passthrough: bool = False
+    tsc_hz: int | None = None
 
 
 @dataclass(frozen=True)
@@ -600,6 +631,7 @@ class HostFacts:
     :ivar nova_release: 34 for Nova 34.x; None: one that we do not steer
     :ivar gpus: None: unknown; empty: there is none
     :ivar active: vGPUs in use; None: unknown
+    :ivar guests: the CPUs of the servers that run here; None: unknown
     :ivar cpu_mode: ``[libvirt] cpu_mode``, "host-model" and so on
     :ivar migrations_out: live migrations that leave this host now
     :ivar migrations_in: live migrations that come to this host now
@@ -619,6 +651,7 @@ class HostFacts:
     kernel: str | None = None
     gpus: tuple[GpuDevice, ...] | None = None
     active: tuple[ActiveVgpu, ...] | None = None
+    guests: tuple[GuestCpu, ...] | None = None
     migrations_out: int | None = None
     migrations_in: int | None = None
     link_mbps: int | None = None

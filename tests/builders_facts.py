@@ -7,12 +7,20 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from nova_livemig_gpu.facts import active, base, codec, envelope, now
+from nova_livemig_gpu.facts import (
+    active,
+    base,
+    codec,
+    envelope,
+    guests,
+    now,
+)
 from nova_livemig_gpu.facts.now import Now
 from nova_livemig_gpu.model import (
     ActiveVgpu,
     CpuFacts,
     GpuDevice,
+    GuestCpu,
     HostFacts,
     VgpuKind,
     VgpuType,
@@ -72,7 +80,15 @@ def a_cpu(**changes: Any) -> CpuFacts:
         2_900_000_000,
         False,
         frozenset({"Haswell", "Skylake-Server"}),
+        "x86_64",
+        "kvm",
     )
+    return replace(whole, **changes)
+
+
+def a_guest(server: str = SERVER, **changes: Any) -> GuestCpu:
+    """What a host-model server of :func:`a_host` has."""
+    whole = GuestCpu(server, "x86_64", "kvm", "pc-q35-10.0", "Intel", FEATURES)
     return replace(whole, **changes)
 
 
@@ -137,6 +153,9 @@ def big_host(number: int = 0, types: int = 25, vgpus: int = 128) -> HostFacts:
         machine_types=machines,
         gpus=gpus,
         active=active,
+        guests=tuple(
+            a_guest(each.server, features=features) for each in active
+        ),
     )
 
 
@@ -189,6 +208,8 @@ def as_version_1(facts: HostFacts) -> dict[str, str]:
     stats = codec.encode(facts)
     _, value = envelope.unseal(stats[base.KEY], {base.VERSION})
     *old, _max_downtime_ms, _over_budget = value
+    if old[2] is not None:
+        del old[2][6:]
     for row in old[8]:
         ids = row.pop()
         row[2] = row[2] or ids
@@ -202,6 +223,20 @@ def as_version_1(facts: HostFacts) -> dict[str, str]:
     }
 
 
+def as_version_2(facts: HostFacts) -> dict[str, str]:
+    """Return the strings that version 2 wrote."""
+    stats = codec.encode(facts)
+    _, value = envelope.unseal(stats[base.KEY], {base.VERSION})
+    if value[2] is not None:
+        del value[2][6:]
+    text = envelope.seal(value, "2")
+    return {
+        base.KEY: text,
+        now.KEY: now.encode(facts, text),
+        active.KEY: active.encode(facts, text),
+    }
+
+
 def as_version(number: str, facts: HostFacts) -> dict[str, str]:
     """Return strings of a version that we do not know, all in order."""
     stats = codec.encode(facts)
@@ -212,4 +247,5 @@ def as_version(number: str, facts: HostFacts) -> dict[str, str]:
         base.KEY: text,
         now.KEY: now.encode(facts, text),
         active.KEY: envelope.seal([*vgpus, "more"], number),
+        guests.KEY: guests.encode(facts, text),
     }

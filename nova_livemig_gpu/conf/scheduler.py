@@ -48,11 +48,12 @@ the server has.
     _unknown(
         "unknown_cpu",
         "warn",
-        "the CPU, or not the CPU of the server's host",
+        "the CPU, or not the CPU that the server has",
         """
-Nova's compute service compares the CPUs once more before the migration
-starts, so that hosts without this package can stay usable for servers
-without a GPU.
+libvirt compares the server's CPU at the destination before anything is sent,
+and so does Nova's compute service unless skip_cpu_compare_on_dest in
+[workarounds] is set, so that hosts without this package can stay usable for
+servers without a GPU.
 """,
     ),
     _unknown("unknown_board", "refuse", "the board of a GPU"),

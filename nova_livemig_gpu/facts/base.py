@@ -6,11 +6,13 @@ Sealed (see :mod:`.envelope`) under the key ``livemig_gpu``, as a list::
      QEMU, libvirt, kernel, models, gpus,
      max_downtime_ms, over_budget]
 
-    cpu     null or [vendor, model, [features], TSC Hz, TSC scaling, [models]]
+    cpu     null or [vendor, model, [features], TSC Hz, TSC scaling, [models],
+            architecture, "kvm" or "qemu"]
     models  [see :mod:`.models`, ...]
     gpus    null (unknown) or [[address, index in models], ...]
 
-Version 1 ends with ``gpus``.
+Version 1 ends with ``gpus``, and up to version 2 the CPU's row ends with its
+models.
 
 Equal GPUs share a model, so that eight of them cost little more than one,
 and hosts with equal hardware and software have equal strings.
@@ -30,10 +32,11 @@ from nova_livemig_gpu.model import (
 )
 
 KEY = "livemig_gpu"
-VERSION = "2"
+VERSION = "3"
 
 #: Fields of the list, by version.
-_FIELDS = {"1": 10, "2": 12}
+_FIELDS = {"1": 10, "2": 12, "3": 12}
+_CPU_FIELDS = {"1": 6, "2": 6, "3": 8}
 
 
 class Base:
@@ -42,6 +45,7 @@ class Base:
     Compared by identity: whoever decodes keeps one for equal strings.
 
     :ivar text: the string it was decoded from
+    :ivar version: of its form
     :ivar digest: names its content
     :ivar facts: without GPUs, vGPUs in use and counters
     :ivar models: the different GPUs, without address and counts
@@ -59,6 +63,7 @@ class Base:
         "models",
         "starts",
         "text",
+        "version",
     )
 
     def __init__(
@@ -69,6 +74,7 @@ class Base:
         gpus: tuple[tuple[str, int], ...] | None,
     ) -> None:
         self.text = text
+        self.version = text.partition(".")[0]
         self.digest = envelope.digest_of(text)
         self.facts = facts
         self.models = models
@@ -138,7 +144,7 @@ def decode(text: Any) -> Base:
     facts = HostFacts(
         version=checked.text(row[0]),
         nova_release=checked.number_or_none(row[1]),
-        cpu=_cpu(row[2]),
+        cpu=_cpu(row[2], version),
         cpu_mode=checked.text_or_none(row[3]),
         machine_types=checked.texts(row[4]),
         qemu=checked.text_or_none(row[5]),
@@ -173,13 +179,16 @@ def _cpu_row(cpu: CpuFacts | None) -> list[Any] | None:
         cpu.tsc_hz,
         cpu.tsc_scaling,
         sorted(cpu.models),
+        cpu.arch,
+        cpu.virt_type,
     ]
 
 
-def _cpu(value: Any) -> CpuFacts | None:
+def _cpu(value: Any, version: str) -> CpuFacts | None:
     if value is None:
         return None
-    row = checked.row(value, 6)
+    row = checked.row(value, _CPU_FIELDS[version])
+    arch, virt_type = row[6:] or (None, None)
     return CpuFacts(
         vendor=checked.text_or_none(row[0]),
         model=checked.text_or_none(row[1]),
@@ -187,6 +196,8 @@ def _cpu(value: Any) -> CpuFacts | None:
         tsc_hz=checked.number_or_none(row[3]),
         tsc_scaling=checked.truth_or_none(row[4]),
         models=frozenset(checked.texts(row[5])),
+        arch=checked.text_or_none(arch),
+        virt_type=checked.text_or_none(virt_type),
     )
 
 

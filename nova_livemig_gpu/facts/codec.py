@@ -2,9 +2,10 @@
 
 Nova keeps ``stats`` as flat strings in one text column of 64 KiB; a nested
 value breaks its resource update (nova/compute/resource_tracker.py,
-nova/objects/compute_node.py). So the facts are three strings, by how often
-they change: :mod:`.base`, :mod:`.now` and :mod:`.active`, where their form
-is described. Unchanged facts give unchanged strings, which cost no write.
+nova/objects/compute_node.py). So the facts are four strings, by how often
+they change: :mod:`.base`, :mod:`.now`, :mod:`.active` and :mod:`.guests`,
+where their form is described. Unchanged facts give unchanged strings, which
+cost no write.
 
 A version that is not known, a string that was cut, and anything that is not
 exactly what we write is unknown as a whole: None, never half of it.
@@ -16,14 +17,14 @@ from typing import Any
 
 from oslo_log import log as logging
 
-from nova_livemig_gpu.facts import active, base, now
+from nova_livemig_gpu.facts import active, base, guests, now
 from nova_livemig_gpu.facts.envelope import Malformed
 from nova_livemig_gpu.model import GpuDevice, HostFacts
 
 LOG = logging.getLogger(__name__)
 
 KEY = base.KEY
-KEYS = (base.KEY, now.KEY, active.KEY)
+KEYS = (base.KEY, now.KEY, active.KEY, guests.KEY)
 
 #: All strings of a host together. The column has 64 KiB, and is not ours.
 MOST_BYTES = 32_768
@@ -31,15 +32,21 @@ MOST_BYTES = 32_768
 
 def encode(facts: HostFacts) -> dict[str, str]:
     """Return what to merge into ``stats``; always all of ``KEYS``."""
-    for fewer in (facts, replace(facts, active=None), _bare(facts)):
-        stats = _encode(fewer)
+    no_guests = replace(facts, guests=None)
+    stats, without = _encode(facts), None
+    for fewer, what in (
+        (no_guests, "the servers' CPUs"),
+        (replace(no_guests, active=None), "the servers' CPUs and vGPUs"),
+        (_bare(facts), "GPUs and the servers' CPUs and vGPUs"),
+    ):
         if sum(map(len, stats.values())) <= MOST_BYTES:
             break
-    if fewer is not facts:
+        stats, without = _encode(fewer), what
+    if without is not None:
         LOG.warning(
             "The facts of this host are too long and are published in part: "
-            "without vGPUs in use%s",
-            "" if fewer.gpus == facts.gpus else " and GPUs",
+            "without %s",
+            without,
         )
     return stats
 
@@ -54,6 +61,7 @@ def _encode(facts: HostFacts) -> dict[str, str]:
         base.KEY: text,
         now.KEY: now.encode(facts, text),
         active.KEY: active.encode(facts, text),
+        guests.KEY: guests.encode(facts, text),
     }
 
 
@@ -65,12 +73,14 @@ def decode(stats: Any) -> HostFacts | None:
         found = base.decode(stats.get(base.KEY))
         changing = now.decode(stats.get(now.KEY), found)
         used = active.decode(stats.get(active.KEY), found)
+        servers = guests.decode(stats.get(guests.KEY), found)
     except Malformed:
         return None
     return replace(
         found.facts,
         gpus=_gpus(found, changing),
         active=used,
+        guests=servers,
         migrations_out=changing.load.running_out,
         migrations_in=changing.load.running_in,
         link_mbps=changing.load.link_mbps,

@@ -5,7 +5,9 @@ Three texts, the second and third optional:
 * host capabilities, ``virConnectGetCapabilities``: vendor, model, the time
   stamp counter. It lists only features beyond those the model implies.
 * domain capabilities, ``virConnectGetDomainCapabilities``: the CPU that a
-  server with ``cpu_mode = host-model`` gets, and the named models.
+  server with ``cpu_mode = host-model`` gets, and the named models. Where it
+  tells a vendor and a model, these count: the CPU of an emulated server
+  (``virt_type = qemu``) has nothing of the host's.
 * that host-model CPU with every feature spelled out. Only libvirt knows what
   a model implies; ask it with ``virConnectBaselineHypervisorCPU(emulator,
   arch, machine, virttype, [host_model_xml(domain capabilities)],
@@ -37,13 +39,31 @@ def parse(
     if cpu is None:
         return None
     counter = cpu.find("./counter[@name='tsc']")
+    domain = _root(domain_capabilities)
+    mode = _host_model(domain)
     return CpuFacts(
-        vendor=_text(cpu, "vendor"),
-        model=_text(cpu, "model"),
-        features=_features(_root(expanded_cpu)),
+        vendor=_text(mode, "vendor") or _text(cpu, "vendor"),
+        model=_text(mode, "model") or _text(cpu, "model"),
+        features=features(expanded_cpu),
         tsc_hz=_whole(counter, "frequency"),
         tsc_scaling=_truth(counter, "scaling"),
-        models=_models(_root(domain_capabilities)),
+        models=_models(domain),
+        arch=_text(cpu, "arch"),
+        virt_type=_text(domain, "domain"),
+    )
+
+
+def features(expanded_cpu: str | None) -> frozenset[str]:
+    """Return the features that a ``<cpu>`` lists as there; empty where it
+    cannot be read."""
+    cpu = _root(expanded_cpu)
+    if cpu is None:
+        return frozenset()
+    return frozenset(
+        name
+        for each in cpu.iter("feature")
+        if (name := each.get("name"))
+        and each.get("policy", "require") in ("require", "force")
     )
 
 
@@ -61,18 +81,25 @@ def machine_types(capabilities: str, arch: str) -> tuple[str, ...]:
 
 def host_model_xml(domain_capabilities: str) -> str | None:
     """Return the host-model CPU as a ``<cpu>`` for the baseline call."""
-    root = _root(domain_capabilities)
-    mode = (
-        None if root is None else root.find("./cpu/mode[@name='host-model']")
-    )
-    if mode is None or mode.get("supported") != "yes":
+    mode = _host_model(_root(domain_capabilities))
+    return None if mode is None else named_cpu_xml(mode)
+
+
+def named_cpu_xml(cpu: ET.Element) -> str:
+    """Return model and features of a CPU as a ``<cpu>`` for the baseline
+    call, equal for equal ones."""
+    named = ET.Element("cpu", {"mode": "custom", "match": "exact"})
+    for tag in ("model", "vendor", "feature"):
+        for each in cpu.findall(tag):
+            part = ET.SubElement(named, tag, each.attrib)
+            part.text = (each.text or "").strip() or None
+    return ET.tostring(named, encoding="unicode")
+
+
+def _host_model(domain: ET.Element | None) -> ET.Element | None:
+    if domain is None:
         return None
-    cpu = ET.Element("cpu", {"mode": "custom", "match": "exact"})
-    cpu.extend(each for each in mode if each.tag in _CPU_PARTS)
-    return ET.tostring(cpu, encoding="unicode")
-
-
-_CPU_PARTS = frozenset({"model", "vendor", "feature"})
+    return domain.find("./cpu/mode[@name='host-model'][@supported='yes']")
 
 
 def _root(xml: str | None) -> ET.Element | None:
@@ -84,8 +111,9 @@ def _root(xml: str | None) -> ET.Element | None:
         return None
 
 
-def _text(element: ET.Element, path: str) -> str | None:
-    return (element.findtext(path) or "").strip() or None
+def _text(element: ET.Element | None, path: str) -> str | None:
+    text = "" if element is None else element.findtext(path) or ""
+    return text.strip() or None
 
 
 def _whole(element: ET.Element | None, name: str) -> int | None:
@@ -96,17 +124,6 @@ def _whole(element: ET.Element | None, name: str) -> int | None:
 def _truth(element: ET.Element | None, name: str) -> bool | None:
     value = None if element is None else element.get(name)
     return {"yes": True, "no": False}.get(value or "")
-
-
-def _features(cpu: ET.Element | None) -> frozenset[str]:
-    if cpu is None:
-        return frozenset()
-    return frozenset(
-        name
-        for each in cpu.iter("feature")
-        if (name := each.get("name"))
-        and each.get("policy", "require") in ("require", "force")
-    )
 
 
 def _models(root: ET.Element | None) -> frozenset[str]:

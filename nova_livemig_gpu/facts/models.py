@@ -18,7 +18,7 @@ from nova_livemig_gpu.facts import checked
 from nova_livemig_gpu.facts.envelope import Malformed
 from nova_livemig_gpu.model import GpuDevice, VgpuKind, VgpuType
 
-_FIELDS = {"1": 14, "2": 15}
+_FIELDS = {"1": 14, "2": 15, "3": 15}
 _PCI_IDS = re.compile(r"[0-9a-f]{4}(:[0-9a-f]{4}){3}", re.ASCII)
 
 

@@ -1,4 +1,8 @@
-"""Has a host's CPU all that the server uses?"""
+"""Has a host's CPU all that the server uses?
+
+A host is refused only where libvirt would end the migration there. What is
+not certain is unknown.
+"""
 
 from collections.abc import Callable
 
@@ -15,11 +19,28 @@ def check(there: HostFacts | None, needs: ServerNeeds) -> Verdict:
         return Verdict("cpu.server_unknown", None, needs.cpu_unknown)
     if there is None or there.cpu is None:
         return _unknown("it does not tell what its CPU is")
+    verdict = _kind(there.cpu, needs.cpu)
+    if verdict is not None:
+        return verdict
+    verdict = _machine_type(there, needs.cpu)
+    if verdict is not None:
+        return verdict
     for step in _STEPS:
         verdict = step(there.cpu, needs.cpu)
         if verdict is not None:
             return verdict
-    return _machine_type(there, needs.cpu) or CPU_FITS
+    return CPU_FITS
+
+
+def _kind(there: CpuFacts, need: CpuNeeds) -> Verdict | None:
+    """What a host tells of its KVM says nothing of what it can emulate."""
+    for name, its, servers in (
+        ("architecture", there.arch, need.arch),
+        ("virt_type", there.virt_type, need.virt_type),
+    ):
+        if None not in (its, servers) and its != servers:
+            return _unknown(f"its {name} is {its}, the server's {servers}")
+    return None
 
 
 def _vendor(there: CpuFacts, need: CpuNeeds) -> Verdict | None:
@@ -31,26 +52,21 @@ def _vendor(there: CpuFacts, need: CpuNeeds) -> Verdict | None:
         )
     if there.vendor == need.vendor:
         return None
-    return Verdict(
+    return _refusal(
         "cpu.vendor",
-        False,
         f"its CPU is from {there.vendor}, the server's from {need.vendor}",
+        need,
     )
 
 
 def _model(there: CpuFacts, need: CpuNeeds) -> Verdict | None:
+    """A model that cannot be had whole may be had without what the server
+    does not have of it either."""
     if need.model is None or need.model in there.models:
         return None
-    if not there.models:
-        return _unknown(
-            "the CPU models that it can give to servers are unknown, the "
-            f"server needs {need.model}"
-        )
-    return Verdict(
-        "cpu.model",
-        False,
-        f"its CPU {there.model} cannot be a {need.model}, which the server "
-        "has",
+    return _unknown(
+        f"whether its CPU {there.model} can be the {need.model} that the "
+        "server has is unknown"
     )
 
 
@@ -65,10 +81,10 @@ def _features(there: CpuFacts, need: CpuNeeds) -> Verdict | None:
     missing = need.features - there.features
     if not missing:
         return None
-    return Verdict(
+    return _refusal(
         "cpu.features",
-        False,
         f"its CPU {there.model} lacks {_some(missing)}, which the server has",
+        need,
     )
 
 
@@ -87,11 +103,11 @@ def _tsc(there: CpuFacts, need: CpuNeeds) -> Verdict | None:
             "it is unknown whether its TSC scales to the server's "
             f"{need.tsc_hz} Hz"
         )
-    return Verdict(
+    return _refusal(
         "cpu.tsc",
-        False,
         f"its TSC runs at {there.tsc_hz} Hz and does not scale, the server "
         f"needs {need.tsc_hz} Hz",
+        need,
     )
 
 
@@ -117,6 +133,13 @@ def _machine_type(there: HostFacts, need: CpuNeeds) -> Verdict | None:
         f"its QEMU ({there.qemu or 'of unknown version'}) has no machine "
         f"type {wanted}, which the server has",
     )
+
+
+def _refusal(code: str, reason: str, need: CpuNeeds) -> Verdict:
+    """It is none where the server may need less than is assumed."""
+    if need.assumed is None:
+        return Verdict(code, False, reason)
+    return Verdict("cpu.server_unknown", None, f"{reason}: {need.assumed}")
 
 
 def _unknown(reason: str) -> Verdict:

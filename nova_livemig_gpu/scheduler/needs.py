@@ -11,10 +11,14 @@ class CpuNeeds:
 
     :ivar vendor: None: any
     :ivar model: libvirt's named model that the server was started with;
-        None: it has the features of its host
-    :ivar features: libvirt's names; of a named model only those beyond it
+        None: none, or its features are known
+    :ivar features: libvirt's names
     :ivar machine_type: as the server was created with
     :ivar tsc_hz: frequency that the server must find; None: any
+    :ivar arch: libvirt's name of its architecture; None: unknown
+    :ivar virt_type: "kvm", "qemu"; None: unknown
+    :ivar assumed: why it may need less than this; None: it is what libvirt
+        will ask of the destination
     """
 
     vendor: str | None = None
@@ -22,6 +26,9 @@ class CpuNeeds:
     features: frozenset[str] = frozenset()
     machine_type: str | None = None
     tsc_hz: int | None = None
+    arch: str | None = None
+    virt_type: str | None = None
+    assumed: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from nova import exception, objects
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts import codec
 from nova_livemig_gpu.model import ActiveVgpu, GpuDevice, HostFacts
-from nova_livemig_gpu.scheduler import server_settings
+from nova_livemig_gpu.scheduler import cpu_needs, server_settings
 from nova_livemig_gpu.scheduler.needs import (
-    CpuNeeds,
     ServerNeeds,
     StunNeeds,
     VgpuNeeds,
@@ -24,9 +23,6 @@ from nova_livemig_gpu.scheduler.needs import (
 _ATTRIBUTES = ("flavor", "pci_devices", "system_metadata", "vcpu_model")
 
 _NVIDIA = "10de"
-
-#: CPU features that fix the frequency of the time stamp counter.
-_FIXED_TSC = frozenset({"invtsc"})
 
 
 @contextlib.contextmanager
@@ -72,18 +68,13 @@ def needs_with(
     :param source: facts of its host
     """
     vgpus, why = _vgpus(server, source, rules)
-    cpu = _cpu(server, source)
+    cpu, cpu_unknown = cpu_needs.of(server, source)
     return ServerNeeds(
         server=server.uuid,
         source=server.host,
         cpu=cpu,
         vgpus=vgpus,
-        cpu_unknown=(
-            ""
-            if cpu
-            else f"the server's host {server.host} does not tell what its "
-            "CPU is"
-        ),
+        cpu_unknown=cpu_unknown,
         vgpus_unknown=why,
         stun=_stun(server, source, rules),
         memory_mib=server.flavor.memory_mb,
@@ -167,45 +158,3 @@ def _grouped(
             return None
         needs.append(VgpuNeeds(gpu, found[0], count))
     return tuple(needs)
-
-
-def _cpu(server: Any, source: HostFacts | None) -> CpuNeeds | None:
-    """Nova stores what libvirt was given (``_cpu_config_to_vcpu_model`` in
-    nova/virt/libvirt/driver.py): a named model, or none with host-model and
-    host-passthrough; then the server has what its host has."""
-    given = server.vcpu_model
-    machine = server.system_metadata.get("image_hw_machine_type")
-    extra = _required(given)
-    here = source.cpu if source else None
-    tsc = here.tsc_hz if here and extra & _FIXED_TSC else None
-    if given is not None and given.model:
-        return CpuNeeds(given.vendor, given.model, extra, machine, tsc)
-    if source is not None and source.cpu_mode == "none":
-        # QEMU's own default CPU, emulated or not, runs everywhere.
-        return CpuNeeds(machine_type=machine)
-    if here is None or not here.features:
-        return None
-    return CpuNeeds(
-        vendor=here.vendor,
-        features=(here.features | extra) - _disabled(given),
-        machine_type=machine,
-        tsc_hz=tsc,
-    )
-
-
-def _required(given: Any) -> frozenset[str]:
-    features = given.features if given is not None else ()
-    return frozenset(
-        each.name
-        for each in features or ()
-        if each.policy in (None, "require", "force")
-    )
-
-
-def _disabled(given: Any) -> frozenset[str]:
-    features = given.features if given is not None else ()
-    return frozenset(
-        each.name
-        for each in features or ()
-        if each.policy in ("disable", "forbid")
-    )

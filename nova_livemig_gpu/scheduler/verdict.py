@@ -60,7 +60,6 @@ ACCEPTED = frozenset({"vgpu.stun_accepted"})
 REFUSALS = frozenset(
     {
         "cpu.vendor",
-        "cpu.model",
         "cpu.features",
         "cpu.tsc",
         "cpu.machine_type",

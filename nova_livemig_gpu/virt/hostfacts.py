@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import libvirt
 from oslo_log import log as logging
 
 from nova_livemig_gpu.facts import collect, cpu, stuns
 from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.model import HostFacts
+from nova_livemig_gpu.virt import guestcpus
 from nova_livemig_gpu.virt.assigned import WithNova
 
 LOG = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ _T = TypeVar("_T")
 
 #: So long one round's facts serve those who need not have the newest.
 KEPT_S = 10.0
+#: What could not be read is tried again after so long.
+RETRY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ class Settings:
 
 
 class HostFactsReader:
-    """Reads the facts of a host; what does not change is read once.
+    """Reads the facts of a host.
+
+    What seldom changes, its CPU and what its QEMU can do, is read again when
+    QEMU or libvirt was upgraded or libvirt restarted, and as long as
+    something of it could not be read.
 
     :param release: of Nova; None: one that we do not steer
     :param stun_of: predicts the stun of a server; None: nobody can yet
@@ -63,7 +69,8 @@ class HostFactsReader:
         self._release = release
         self._stun_of = stun_of
         self._clock = clock
-        self._fixed: collect.Around | None = None
+        self._software: _Software | None = None
+        self._warned: set[str] = set()
         self._kept: tuple[float, HostFacts] | None = None
 
     def read(self, settings: Settings) -> HostFacts:
@@ -72,12 +79,9 @@ class HostFactsReader:
         Whoever decides by the room on a GPU must ask for these: a vGPU that
         was claimed a second ago is in them.
         """
-        if self._fixed is None:
-            self._fixed = self._read_fixed(
-                settings.virt_type, settings.cpu_mode
-            )
+        software = self._look(settings.virt_type, settings.cpu_mode)
         around = replace(
-            self._fixed,
+            software.around,
             link_mbps=settings.link_mbps,
             max_downtime_ms=settings.max_downtime_ms,
             over_budget=settings.over_budget,
@@ -99,61 +103,89 @@ class HostFactsReader:
             return kept[1]
         return self.read(settings)
 
-    def _read_fixed(
-        self, virt_type: str, cpu_mode: str | None
-    ) -> collect.Around:
+    def _look(self, virt_type: str, cpu_mode: str | None) -> "_Software":
+        """Return what seldom changes; two short calls where it has not."""
         connection = self._driver._host.get_connection()
+        versions = (
+            self._try("QEMU version", connection.getVersion),
+            self._try("libvirt version", connection.getLibVersion),
+        )
+        last, now_s = self._software, self._clock()
+        if last is not None and last.of is connection:
+            overdue = last.incomplete and now_s - last.read_s >= RETRY_S
+            if last.versions == versions and not overdue:
+                return last
+        self._software = self._read_software(
+            connection, versions, virt_type, cpu_mode
+        )
+        return self._software
+
+    def _read_software(
+        self,
+        connection: Any,
+        versions: tuple[Any, Any],
+        virt_type: str,
+        cpu_mode: str | None,
+    ) -> "_Software":
         arch = os.uname().machine
-        capabilities = _try("CPU", connection.getCapabilities) or ""
-        domain = _try(
+        capabilities = self._try("CPU", connection.getCapabilities)
+        domain = self._try(
             "domain capabilities",
             lambda: connection.getDomainCapabilities(
                 None, arch, None, virt_type, 0
             ),
         )
-        return collect.Around(
-            cpu=cpu.parse(
-                capabilities,
-                domain,
-                _expanded(connection, arch, virt_type, domain),
-            ),
+        model = cpu.host_model_xml(domain) if domain else None
+        expanded = None
+        if model is not None:
+            expanded = self._try(
+                "CPU features",
+                lambda: guestcpus.expand(connection, arch, virt_type, model),
+            )
+        around = collect.Around(
+            cpu=cpu.parse(capabilities or "", domain, expanded),
             cpu_mode=cpu_mode,
-            machine_types=cpu.machine_types(capabilities, arch),
-            qemu=_version(_try("QEMU version", connection.getVersion)),
-            libvirt=_version(
-                _try("libvirt version", connection.getLibVersion)
-            ),
+            machine_types=cpu.machine_types(capabilities or "", arch),
+            qemu=_version(versions[0]),
+            libvirt=_version(versions[1]),
             kernel=os.uname().release,
         )
+        incomplete = (
+            capabilities is None
+            or domain is None
+            or (model is not None and expanded is None)
+        )
+        return _Software(
+            connection, versions, around, incomplete, self._clock()
+        )
+
+    def _try(self, what: str, read: Callable[[], _T]) -> _T | None:
+        """Return what could be read, else None, aloud once."""
+        try:
+            found = read()
+        except Exception as exc:
+            log = LOG.debug if what in self._warned else LOG.warning
+            log("The %s of this host is unknown: %s", what, exc)
+            self._warned.add(what)
+            return None
+        self._warned.discard(what)
+        return found
 
 
-def _expanded(
-    connection: Any, arch: str, virt_type: str, domain: str | None
-) -> str | None:
-    """Return the host-model CPU with every feature spelled out."""
-    model = cpu.host_model_xml(domain) if domain else None
-    if model is None:
-        return None
-    text: str | None = _try(
-        "CPU features",
-        lambda: connection.baselineHypervisorCPU(
-            None,
-            arch,
-            None,
-            virt_type,
-            [model],
-            libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES,
-        ),
-    )
-    return text
+@dataclass(frozen=True)
+class _Software:
+    """What was read of libvirt and QEMU, and of which.
 
+    :ivar of: the connection, another one after libvirt was restarted
+    :ivar incomplete: something could not be read
+    :ivar read_s: when
+    """
 
-def _try(what: str, read: Callable[[], _T]) -> _T | None:
-    try:
-        return read()
-    except Exception as exc:
-        LOG.warning("The %s of this host is unknown: %s", what, exc)
-        return None
+    of: Any
+    versions: tuple[Any, Any]
+    around: collect.Around
+    incomplete: bool
+    read_s: float
 
 
 def _version(number: Any) -> str | None:

@@ -4,6 +4,11 @@ A forced migration meets no filter, and the facts of a host may have changed
 since it was chosen. What is unknown does not refuse here: that is the
 scheduler's option, and a host that runs without this package, or a cloud
 that does not use the filters, migrates as plain Nova does.
+
+Nor does the CPU refuse here. Nova compares it right after this, unless an
+operator has set ``[workarounds] skip_cpu_compare_on_dest``, and libvirt
+compares the server's own CPU with what QEMU turns on, before anything of the
+server is sent. What the filter would say is logged.
 """
 
 from collections.abc import Mapping
@@ -16,8 +21,7 @@ from oslo_log import log as logging
 
 from nova_livemig_gpu.facts import codec
 from nova_livemig_gpu.model import HostFacts
-from nova_livemig_gpu.scheduler import options, server
-from nova_livemig_gpu.scheduler.cpu_filter import CPUCompatibilityFilter
+from nova_livemig_gpu.scheduler import cpu_check, options, server
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.scheduler.verdict import Verdict
 from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
@@ -26,7 +30,7 @@ from nova_livemig_gpu.scheduler.views import Views
 LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
 
-_FILTERS = (CPUCompatibilityFilter, VGPUCompatibilityFilter)
+_FILTERS = (VGPUCompatibilityFilter,)
 
 
 def needs(
@@ -49,12 +53,24 @@ def check(instance: Any, wanted: ServerNeeds, here: HostFacts) -> None:
     :param here: facts of this host, as they are now
     :raises MigrationPreCheckError: with the filters' own words
     """
+    _warn_of_cpu(instance, wanted, here)
     refusal = _refusal(wanted, here)
     if refusal is not None:
         told = refusal.tell(CONF.host)
         LOG.warning("Refused: %s", told, instance=instance)
         raise exception.MigrationPreCheckError(
             reason=f"{told} ({refusal.code})"
+        )
+
+
+def _warn_of_cpu(instance: Any, wanted: ServerNeeds, here: HostFacts) -> None:
+    verdict = cpu_check.check(here, wanted)
+    if verdict.ok is False:
+        LOG.warning(
+            "libvirt will probably refuse this server here: %s (%s)",
+            verdict.tell(CONF.host),
+            verdict.code,
+            instance=instance,
         )
 
 

@@ -12,6 +12,7 @@ from nova_livemig_gpu.facts import codec, traits
 from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.rpc import server as rpc_server
+from nova_livemig_gpu.virt.guestcpus import GuestCpus
 from nova_livemig_gpu.virt.hostfacts import HostFactsReader, Settings
 from nova_livemig_gpu.virt.running import running
 from nova_livemig_gpu.virt.service import Service, own_version
@@ -39,6 +40,7 @@ class Publisher:
         self._steered = steered
         self._host = CONF.host
         self._answering: Any = None
+        self._guests = GuestCpus(service.driver)
         self._facts = HostFactsReader(
             service.driver,
             service.gpus,
@@ -78,7 +80,8 @@ class Publisher:
         """Return what is added to the compute node's ``stats``. Never
         raises: without facts a host is one of unknown compatibility."""
         try:
-            return codec.encode(self._with_counts(self.facts()))
+            facts = replace(self.facts(), guests=self._guests.read())
+            return codec.encode(self._with_counts(facts))
         except Exception:
             LOG.exception("The facts of this host are not published")
             return {}

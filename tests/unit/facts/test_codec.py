@@ -4,17 +4,26 @@ import json
 import zlib
 from dataclasses import fields, replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_livemig_gpu.conf.scheduler import Rules
-from nova_livemig_gpu.facts import active, base, codec, envelope, now
+from nova_livemig_gpu.facts import (
+    active,
+    base,
+    codec,
+    envelope,
+    guests,
+    now,
+)
 from nova_livemig_gpu.model import (
     ActiveVgpu,
     CpuFacts,
     GpuDevice,
+    GuestCpu,
     HostFacts,
     VgpuType,
 )
@@ -24,7 +33,9 @@ from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 from tests import builders_facts as builders
 
-FULL = builders.a_host(active=(builders.a_vgpu(stun_ms=1024.0),))
+FULL = builders.a_host(
+    active=(builders.a_vgpu(stun_ms=1024.0),), guests=(builders.a_guest(),)
+)
 
 
 def test_there_and_back() -> None:
@@ -145,7 +156,52 @@ def test_what_is_too_long_is_left_out_aloud(
     found = codec.decode(stats)
     assert sum(map(len, stats.values())) <= codec.MOST_BYTES
     assert found is not None and found.active is None and found.gpus
-    assert "without vGPUs in use" in caplog.text
+    assert found.guests is None
+    assert "without the servers' CPUs and vGPUs" in caplog.text
+
+
+def test_the_servers_cpus_are_the_first_to_be_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    many = builders.big_host(1, vgpus=900).guests
+    facts = replace(builders.big_host(), guests=many)
+    found = codec.decode(codec.encode(facts))
+    assert found is not None and found.guests is None and found.active
+    assert "without the servers' CPUs" in caplog.text
+
+
+def test_servers_cpus() -> None:
+    more = builders.FEATURES | {"amx-tile"}
+    facts = builders.a_host(
+        guests=tuple(
+            sorted(
+                (
+                    builders.a_guest("a"),
+                    builders.a_guest("b", features=more, tsc_hz=5),
+                    builders.a_guest("c", features=frozenset({"aes"})),
+                    builders.a_guest("d", features=None, vendor=None),
+                    builders.a_guest(
+                        "e", features=frozenset(), passthrough=True
+                    ),
+                    GuestCpu("f"),
+                    builders.a_guest("g"),
+                ),
+                key=lambda guest: guest.server,
+            )
+        )
+    )
+    assert codec.decode(codec.encode(facts)) == facts
+    bare = replace(facts, cpu=None)
+    assert codec.decode(codec.encode(bare)) == bare
+
+
+def test_a_hundred_equal_servers_take_little() -> None:
+    of_many = tuple(
+        builders.a_guest(str(UUID(int=each << 64 | each)))
+        for each in range(100)
+    )
+    many = codec.encode(builders.a_host(guests=of_many))[guests.KEY]
+    assert len(many) < 5000
 
 
 def test_nova_can_store_them() -> None:
@@ -157,11 +213,12 @@ def test_nova_can_store_them() -> None:
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
-        (HostFacts, 15),
+        (HostFacts, 16),
         (GpuDevice, 16),
         (VgpuType, 5),
         (ActiveVgpu, 6),
-        (CpuFacts, 6),
+        (CpuFacts, 8),
+        (GuestCpu, 8),
     ],
 )
 def test_no_new_field_is_forgotten(kind: Any, known: int) -> None:
@@ -180,7 +237,7 @@ def test_no_new_field_is_forgotten(kind: Any, known: int) -> None:
         lambda text: None,
         lambda text: 7,
         lambda text: text + "A",
-        lambda text: "3" + text[1:],
+        lambda text: "9" + text[1:],
         lambda text: text.swapcase(),
         lambda text: text * 50,
     ],
@@ -216,8 +273,10 @@ def rows(**changes: Any) -> list[Any]:
         {"_1": -1},
         {"_1": 34.0},
         {"_2": []},
-        {"_2": ["Intel", "x", "aes", 1, True, []]},
-        {"_2": ["Intel", "x", ["aes", 1], 1, True, []]},
+        {"_2": ["Intel", "x", ["aes"], 1, True, []]},
+        {"_2": ["Intel", "x", "aes", 1, True, [], "x86_64", "kvm"]},
+        {"_2": ["Intel", "x", ["aes", 1], 1, True, [], "x86_64", "kvm"]},
+        {"_2": ["Intel", "x", ["aes"], 1, True, [], 64, "kvm"]},
         {"_4": "q35"},
         {"_8": {}},
         {"_8": [[]]},
@@ -236,6 +295,7 @@ def test_a_wrong_type_is_unknown_as_a_whole(changes: dict[str, Any]) -> None:
         base.KEY: text,
         now.KEY: now.encode(FULL, text),
         active.KEY: active.encode(FULL, text),
+        guests.KEY: guests.encode(FULL, text),
     }
     assert codec.decode(stats) is None
     with pytest.raises(envelope.Malformed):
@@ -266,23 +326,58 @@ def test_hosts_of_version_1_are_read(board: str | None) -> None:
     old_vgpu = builders.a_vgpu()
     assert found == replace(
         FULL,
+        cpu=OLD_CPU,
         gpus=(old_gpu,),
         active=(old_vgpu,),
+        guests=None,
         max_downtime_ms=None,
         over_budget=None,
     )
 
 
+OLD_CPU = builders.a_cpu(arch=None, virt_type=None)
+
+
+def test_hosts_of_version_2_are_read() -> None:
+    found = codec.decode(builders.as_version_2(FULL))
+    assert found == replace(FULL, cpu=OLD_CPU, guests=None)
+
+
 @pytest.mark.parametrize("key", [base.KEY, active.KEY])
-@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize("version", ["1", "2", "3"])
 def test_a_version_has_its_own_form(key: str, version: str) -> None:
     """What one version wrote is nothing that another would write."""
-    stats = (
-        codec.encode(FULL) if version == "2" else builders.as_version_1(FULL)
-    )
-    other = {"1": "2", "2": "1"}[version]
+    stats = {
+        "1": builders.as_version_1,
+        "2": builders.as_version_2,
+        "3": codec.encode,
+    }[version](FULL)
     assert codec.decode(stats) is not None
+    other = {"1": "2", "2": "1", "3": "1"}[version]
     stats[key] = other + stats[key][1:]
+    assert codec.decode(stats) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        [[], [["server", 0]]],
+        [[["x86_64"]], []],
+        [[["x86_64", "kvm", "q35", None, [["aes"]], False, None]], []],
+        [[["x86_64", "kvm", "q35", None, None, None, None]], []],
+        [[["x86_64", "kvm", "q35", None, None, 1, None]], []],
+        [[["x86_64", "kvm", 35, None, None, False, None]], []],
+        [[["x86_64", "kvm", "q35", None, None, False, -1]], []],
+        [[["x86_64", "kvm", "q35", None, None, False, 1]], [["a", True]]],
+        [[["x86_64", "kvm", "q35", None, None, False, 1]], [[1, 0]]],
+        "none",
+    ],
+)
+def test_cpus_of_a_wrong_type_are_unknown(body: Any) -> None:
+    stats = codec.encode(FULL)
+    digest = envelope.digest_of(stats[base.KEY])
+    stats[guests.KEY] = envelope.seal([digest, body], guests.VERSION)
     assert codec.decode(stats) is None
 
 

@@ -28,7 +28,7 @@ def found(
         ({}, {}, {"vendor": "AMD"}, "cpu.vendor", False),
         ({}, {"vendor": None}, {"vendor": "AMD"}, "cpu.unknown", None),
         ({}, {}, {"model": "Haswell"}, "cpu.ok", True),
-        ({}, {}, {"model": "SapphireRapids"}, "cpu.model", False),
+        ({}, {}, {"model": "SapphireRapids"}, "cpu.unknown", None),
         (
             {},
             {"models": frozenset()},
@@ -52,6 +52,17 @@ def found(
         ({}, {"tsc_hz": None}, {"tsc_hz": 3 * GHZ}, "cpu.unknown", None),
         ({}, {}, {"machine_type": "pc-q35-9.2"}, "cpu.ok", True),
         ({}, {}, {"machine_type": "pc-q35-10.1"}, "cpu.machine_type", False),
+        ({}, {}, {"arch": "x86_64", "virt_type": "kvm"}, "cpu.ok", True),
+        ({}, {}, {"arch": "aarch64"}, "cpu.unknown", None),
+        ({}, {}, {"virt_type": "qemu"}, "cpu.unknown", None),
+        ({}, {"arch": None}, {"arch": "aarch64"}, "cpu.ok", True),
+        (
+            {},
+            {"arch": "aarch64"},
+            {"arch": "x86_64", "machine_type": "pc-q35-10.1"},
+            "cpu.unknown",
+            None,
+        ),
         (
             {"machine_types": ()},
             {},
@@ -69,6 +80,25 @@ def test_findings(
     ok: bool | None,
 ) -> None:
     assert found(host, cpu, **needs) == (code, ok)
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        {"vendor": "AMD"},
+        {"features": frozenset({"amx"})},
+        {"tsc_hz": 3 * GHZ},
+    ],
+)
+def test_what_is_only_assumed_refuses_nothing(needs: dict[str, Any]) -> None:
+    assert found({}, {}, **needs)[1] is False
+    needs["assumed"] = "perhaps"
+    assert found({}, {}, **needs) == ("cpu.server_unknown", None)
+
+
+def test_a_machine_type_that_is_not_there_is_certain() -> None:
+    needs = {"machine_type": "pc-q35-10.1", "assumed": "perhaps"}
+    assert found({}, {}, **needs) == ("cpu.machine_type", False)
 
 
 def test_a_host_that_tells_nothing_is_unknown() -> None:

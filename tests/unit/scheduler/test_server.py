@@ -27,53 +27,16 @@ def flavor(**extra_specs: str) -> dict[str, Any]:
     return {"flavor": SimpleNamespace(extra_specs=extra_specs, memory_mb=512)}
 
 
-def model(*features: tuple[str, str], **changes: Any) -> dict[str, Any]:
-    """Stand for nova.objects.VirtCPUModel."""
-    found = [SimpleNamespace(name=n, policy=p) for n, p in features]
-    whole: dict[str, Any] = {"vendor": None, "model": None}
-    whole.update(changes, features=found)
-    return {"vcpu_model": SimpleNamespace(**whole)}
-
-
-def test_host_model_has_what_its_host_has() -> None:
-    cpu = needs().cpu
-    assert cpu is not None
-    assert (cpu.vendor, cpu.model) == ("Intel", None)
-    assert cpu.features == builders.FEATURES
-    assert cpu.machine_type == "q35" and cpu.tsc_hz is None
-
-
-def test_flags_are_added_and_taken_away() -> None:
-    given = model(("invtsc", "require"), ("avx512f", "disable"))
-    cpu = needs(**given).cpu
-    assert cpu is not None
-    assert cpu.features == builders.FEATURES - {"avx512f"} | {"invtsc"}
-    assert cpu.tsc_hz == 2_900_000_000
-
-
-def test_a_named_model_needs_no_facts_of_the_host() -> None:
-    given = model(("aes", "require"), model="Haswell", vendor="Intel")
-    cpu = needs(None, **given).cpu
-    assert cpu is not None
-    assert (cpu.model, cpu.features) == ("Haswell", {"aes"})
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        None,
-        builders.a_host(cpu=None),
-        builders.a_host(cpu=builders.a_cpu(features=frozenset())),
-    ],
-)
-def test_a_cpu_that_nobody_tells_is_unknown(source: Any) -> None:
+def test_the_cpu_is_the_servers_own() -> None:
+    source = replace(HERE, guests=(builders.a_guest(),))
     found = needs(source)
+    assert found.cpu is not None and not found.cpu_unknown
+    assert (found.cpu.machine_type, found.cpu.assumed) == ("pc-q35-10.0", None)
+
+
+def test_a_cpu_that_nobody_tells_is_unknown() -> None:
+    found = needs(None)
     assert found.cpu is None and "source" in found.cpu_unknown
-
-
-def test_qemus_default_cpu_needs_nothing() -> None:
-    cpu = needs(builders.a_host(cpu_mode="none", cpu=None)).cpu
-    assert cpu is not None and not cpu.features and cpu.vendor is None
 
 
 def test_the_vgpu_is_what_the_host_tells() -> None:

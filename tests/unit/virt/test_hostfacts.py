@@ -1,5 +1,8 @@
+import os
 from dataclasses import replace
 from types import SimpleNamespace
+
+import libvirt
 
 from nova_livemig_gpu.model import Stun
 from nova_livemig_gpu.virt import hostfacts
@@ -15,20 +18,49 @@ def test_versions():
 SETTINGS = hostfacts.Settings("qemu", "none", 25_000, 500, "refuse")
 
 
+CAPABILITIES = """
+<capabilities>
+  <host><cpu><arch>x86_64</arch><model>Haswell</model></cpu></host>
+  <guest>
+    <os_type>hvm</os_type>
+    <arch name='%s'><machine>%s</machine></arch>
+  </guest>
+</capabilities>
+"""
+
+
+class Libvirt:
+    """A connection that can be upgraded, and counts."""
+
+    def __init__(self):
+        self.version, self.machine = 10_000_002, "pc-q35-10.0"
+        self.reads, self.broken = 0, False
+
+    def getCapabilities(self):
+        self.reads += 1
+        return CAPABILITIES % (os.uname().machine, self.machine)
+
+    def getDomainCapabilities(self, *args):
+        if self.broken:
+            raise libvirt.libvirtError("QEMU could not be asked")
+        return "<domainCapabilities><domain>qemu</domain></domainCapabilities>"
+
+    def getVersion(self):
+        return self.version
+
+    def getLibVersion(self):
+        return 11_003_000
+
+
 class World:
     """A host that counts who looks at it, and a clock."""
 
     def __init__(self, stun_of=None):
         self.now_s = 100.0
         self.looks = 0
-        connection = SimpleNamespace(
-            getCapabilities=lambda: "<capabilities/>",
-            getDomainCapabilities=lambda *args: None,
-            getVersion=lambda: 10_000_002,
-            getLibVersion=lambda: 11_003_000,
-        )
+        self.connection = Libvirt()
         driver = SimpleNamespace(
-            _host=SimpleNamespace(get_connection=lambda: connection)
+            _host=SimpleNamespace(get_connection=lambda: self.connection)
         )
         self.reader = hostfacts.HostFactsReader(
             driver,
@@ -98,3 +130,49 @@ def test_stuns_are_predicted_with_all_facts():
 
     (vgpu,) = World(stun_of).reader.read(SETTINGS).active
     assert vgpu.stun_ms == 150
+
+
+def test_what_seldom_changes_is_read_once():
+    world = World()
+    first = world.reader.read(SETTINGS)
+    world.now_s += 10 * hostfacts.RETRY_S
+    assert world.reader.read(SETTINGS).machine_types == first.machine_types
+    assert world.connection.reads == 1
+    assert (first.cpu.arch, first.cpu.virt_type) == ("x86_64", "qemu")
+
+
+def test_an_upgraded_qemu_is_read_again():
+    """Without a restart of nova-compute."""
+    world = World()
+    assert world.reader.read(SETTINGS).machine_types == ("pc-q35-10.0",)
+    world.connection.version = 10_001_000
+    world.connection.machine = "pc-q35-10.1"
+    found = world.reader.read(SETTINGS)
+    assert (found.machine_types, found.qemu) == (("pc-q35-10.1",), "10.1.0")
+
+
+def test_a_restarted_libvirt_is_read_again():
+    world = World()
+    world.reader.read(SETTINGS)
+    world.connection = Libvirt()
+    world.reader.read(SETTINGS)
+    assert world.connection.reads == 1
+
+
+def test_what_could_not_be_read_is_tried_again(caplog):
+    world = World()
+    world.connection.broken = True
+    assert world.reader.read(SETTINGS).cpu.virt_type is None
+    world.now_s += hostfacts.RETRY_S - 1
+    world.reader.read(SETTINGS)
+    assert world.connection.reads == 1
+    world.now_s += 1
+    world.reader.read(SETTINGS)
+    assert world.connection.reads == 2
+    assert caplog.text.count("domain capabilities") == 1
+    world.connection.broken = False
+    world.now_s += hostfacts.RETRY_S
+    assert world.reader.read(SETTINGS).cpu.virt_type == "qemu"
+    world.now_s += hostfacts.RETRY_S
+    world.reader.read(SETTINGS)
+    assert world.connection.reads == 3

@@ -52,3 +52,26 @@ def test_another_board_is_refused_in_the_filters_words(monkeypatch):
 def test_what_is_unknown_is_left_to_nova():
     check(None, build.a_host())
     check(build.a_host(gpus=None), build.a_host(gpus=None, active=None))
+
+
+@pytest.mark.parametrize(
+    "cpu",
+    [
+        {"vendor": "AMD"},
+        {"features": frozenset({"aes"})},
+        {"models": frozenset()},
+    ],
+)
+def test_the_cpu_is_novas_and_libvirts_to_judge(cpu, caplog):
+    """Whatever the filter would say."""
+    guests = (build.a_guest(),)
+    here = build.a_host(cpu=build.a_cpu(**cpu), machine_types=("pc-q35-7.0",))
+    check(build.a_host(active=(build.a_vgpu(),), guests=guests), here)
+    assert "libvirt will probably refuse" in caplog.text
+    assert "cpu.machine_type" in caplog.text
+
+
+def test_nothing_is_said_of_a_cpu_that_may_fit(caplog):
+    here = build.a_host(cpu=build.a_cpu(features=frozenset({"aes"})))
+    check(SOURCE, here)
+    assert "probably" not in caplog.text

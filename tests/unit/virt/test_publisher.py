@@ -75,6 +75,13 @@ def test_the_options_go_with_the_facts(make, monkeypatch):
     assert settings.max_downtime_ms == 500
 
 
+def test_the_servers_cpus_are_published(make):
+    own = make(build.a_host())
+    assert codec.decode(own.stats()).guests is None
+    own._guests = SimpleNamespace(read=lambda: (build.a_guest(),))
+    assert codec.decode(own.stats()).guests == (build.a_guest(),)
+
+
 def test_a_destination_always_looks_anew(make):
     own = make(build.a_host())
     assert own.facts() is own.facts()
