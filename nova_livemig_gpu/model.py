@@ -460,10 +460,14 @@ class VgpuType:
     :ivar type_id: as the kernel and libvirt know it: "nvidia-558", "mtty-1";
         for a VF NVIDIA's number, "1132"
     :ivar name: as NVML or sysfs tells it, "NVIDIA A40-8Q"
+        or, where only the number is known, the number
     :ivar framebuffer_mib: framebuffer of one vGPU
-    :ivar creatable: how many more can be created now
+    :ivar creatable: how many more can be created now; of another host, how
+        many more there is room for, idle ones included
     :ivar or_more: ``creatable`` are certain, and whether more than these can
         be created is unknown
+    :ivar idle: how many exist that no server has: the next server gets one
+        of these; None: unknown
     """
 
     type_id: str
@@ -471,6 +475,43 @@ class VgpuType:
     framebuffer_mib: int | None = None
     creatable: int | None = None
     or_more: bool = False
+    idle: int | None = 0
+
+    @property
+    def room(self) -> "Room":
+        """How many more servers can have one: Nova takes an idle one first,
+        then creates."""
+        certain = (self.creatable or 0) + (self.idle or 0)
+        known = self.creatable is not None and self.idle is not None
+        if known and not self.or_more:
+            return Room(certain)
+        return Room(certain, or_more=True) if certain else Room(None)
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many more vGPUs of a type there is room for.
+
+    :ivar vgpus: so many are certain; None: unknown
+    :ivar or_more: whether there is room for more than these is unknown
+    """
+
+    vgpus: int | None
+    or_more: bool = False
+
+
+@dataclass(frozen=True)
+class VgpuFunction:
+    """A virtual function that is a vGPU, whether a server has it or not.
+
+    :ivar address: PCI address of the function
+    :ivar gpu: address of its GPU
+    :ivar type_id: see :class:`VgpuType`
+    """
+
+    address: str
+    gpu: str
+    type_id: str
 
 
 @dataclass(frozen=True)

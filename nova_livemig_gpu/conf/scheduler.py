@@ -37,12 +37,13 @@ Related options:
 OPTS = [
     _unknown(
         "unknown_facts",
-        "refuse",
+        "warn",
         "its GPUs, or not what the server's vGPU is",
         """
 It decides for servers with a vGPU only: a host without this package, one
 whose GPUs could not be read, and a source host that has not told which vGPU
-the server has.
+the server has, as in the first minute after it came there. Nova, libvirt and
+NVML check the destination once more before anything starts.
 """,
     ),
     _unknown(
@@ -56,15 +57,32 @@ and so does Nova's compute service unless skip_cpu_compare_on_dest in
 servers without a GPU.
 """,
     ),
-    _unknown("unknown_board", "refuse", "the board of a GPU"),
-    _unknown("unknown_driver", "refuse", "the version of the GPU driver"),
+    _unknown(
+        "unknown_board",
+        "warn",
+        "the board of a GPU",
+        """
+With ``board_match = nvml`` it decides, too, where two boards differ and one
+of the hosts has no NVML to ask.
+""",
+    ),
+    _unknown(
+        "unknown_driver",
+        "warn",
+        "the version of the GPU driver",
+        """
+With ``driver_match = nvml`` it decides, too, where two versions differ and
+one of the hosts has no NVML to ask.
+""",
+    ),
     _unknown(
         "unknown_gpu_mode",
         "warn",
         "ECC, MIG mode or host vGPU mode of a GPU",
         """
 Many boards have no ECC or no MIG mode and report neither. A mode that is
-unknown at both ends counts as equal.
+unknown at both ends counts as equal. With ``gpu_mode_match = nvml`` it
+decides, too, where a mode differs and one of the hosts has no NVML to ask.
 """,
     ),
     _unknown(
@@ -78,17 +96,24 @@ Kernels do not tell it for every mediated device.
     _unknown(
         "unknown_capacity",
         "warn",
-        "how many vGPUs of the server's type it can still create",
+        "how many more vGPUs of the server's type it has room for",
         """
-What is certain needs no option. The kernel tells only, of free virtual
+What is certain needs no option: vGPUs that exist and belong to no server, and
+those that can still be created. The kernel tells only, of free virtual
 functions, that one more vGPU fits; beyond that one it is unknown. Placement
 counts vGPUs, too.
 """,
     ),
     cfg.StrOpt(
         "driver_match",
-        default="equal",
+        default="nvml",
         choices=[
+            (
+                "nvml",
+                "those that NVML says go together, asked at the destination; "
+                "where one of the hosts has none to ask, equal ones are "
+                "known to, and of others it is unknown",
+            ),
             ("equal", "the same version at both ends"),
             ("branch", "the same branch: the number before the first dot"),
             ("not_older", "the destination's is the same or newer"),
@@ -99,6 +124,10 @@ counts vGPUs, too.
 Which GPU drivers a vGPU server may be migrated between. The vGPU manager is
 held to the same rule where both hosts tell its version.
 
+All but ``nvml`` and ``any`` are stricter than Nova and NVML are: a rolling
+upgrade of the driver, say from 570.158 to 570.172, moves no server then, or
+only some. The scheduler and each destination go by their own nova.conf.
+
 Related options:
 
 * ``unknown_driver``
@@ -106,20 +135,49 @@ Related options:
     ),
     cfg.StrOpt(
         "board_match",
-        default="part",
+        default="nvml",
         choices=[
+            (
+                "nvml",
+                "those that NVML says go together, asked at the destination; "
+                "where one of the hosts has none to ask, the same part "
+                "numbers or PCI IDs are known to, and of others it is unknown",
+            ),
             ("part", "the same board part number; PCI IDs without NVML"),
             ("model", "the same product name and memory size"),
         ],
         mutable=True,
         help="""
 Which boards count as the same. NVIDIA migrates no vGPU between H100, H200
-and H800, nor between 80 GB and 94 GB boards; both choices tell these apart.
-Choose ``model`` where one product was bought in several revisions.
+and H800, nor between 80 GB and 94 GB boards; NVML refuses it, and ``part``
+and ``model`` tell these apart before. Choose ``model`` where one product was
+bought in several revisions.
 
 Related options:
 
 * ``unknown_board``
+""",
+    ),
+    cfg.StrOpt(
+        "gpu_mode_match",
+        default="nvml",
+        choices=[
+            (
+                "nvml",
+                "those that NVML says go together, asked at the destination; "
+                "where one of the hosts has none to ask, equal ones are "
+                "known to, and of others it is unknown",
+            ),
+            ("equal", "the same at both ends"),
+        ],
+        mutable=True,
+        help="""
+Between which GPUs a vGPU server may be migrated, by their ECC, their MIG mode
+and their host vGPU mode.
+
+Related options:
+
+* ``unknown_gpu_mode``
 """,
     ),
     cfg.ListOpt(
@@ -167,15 +225,16 @@ class Rules:
         is ``over_budget``
     """
 
-    unknown_facts: str = "refuse"
+    unknown_facts: str = "warn"
     unknown_cpu: str = "warn"
-    unknown_board: str = "refuse"
-    unknown_driver: str = "refuse"
+    unknown_board: str = "warn"
+    unknown_driver: str = "warn"
     unknown_gpu_mode: str = "warn"
     unknown_migratable: str = "warn"
     unknown_capacity: str = "warn"
-    driver_match: str = "equal"
-    board_match: str = "part"
+    driver_match: str = "nvml"
+    board_match: str = "nvml"
+    gpu_mode_match: str = "nvml"
     vgpu_resource_classes: tuple[str, ...] = ("VGPU",)
     max_downtime_ms: int = 500
     over_budget: str = "warn"

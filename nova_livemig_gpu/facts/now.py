@@ -7,10 +7,13 @@ Under the key ``livemig_gpu_now``::
 ``digest`` names the base (see :mod:`.base`) that it belongs to; ``out`` and
 ``in`` count the live migrations that run, ``link`` is in Mbit/s, "-" where
 unknown (a link of 0 would be none). ``counts`` has one character for each
-type of each GPU, in the order of the base: how many more vGPUs can be
-created, 0-9 a-z A-Y, "Z" for 61 and more, "+" for one at least and perhaps
-more, "-" where unknown. ``check`` is the CRC-32 of all before it. Version 1
-has no "+".
+type of each GPU, in the order of the base: how many more servers can have
+such a vGPU (``model.VgpuType.room``), 0-9 a-z A-Y, "Z" for 61 and more, "+"
+for one at least and perhaps more, "-" where unknown. ``check`` is the CRC-32
+of all before it. Version 1 has no "+".
+
+Who wrote it before idle vGPUs counted meant what can be created: fewer, never
+more. Whoever reads it needs no other eyes for the two.
 """
 
 import zlib
@@ -59,8 +62,8 @@ class Now:
     :ivar text: the string it was decoded from
     :ivar base: what it belongs to
     :ivar load: migrations out and in, link in Mbit/s
-    :ivar totals: for each type of each model of the base, how many more can
-        be created on all GPUs of that model: ``CERTAIN`` bits and
+    :ivar totals: for each type of each model of the base, how many more
+        there is room for on all GPUs of that model: ``CERTAIN`` bits and
         ``OR_MORE``
     """
 
@@ -117,14 +120,14 @@ def decode(text: Any, base: Base) -> Now:
 
 
 class Count(NamedTuple):
-    """How many of a type can be created, see :class:`VgpuType`."""
+    """How many more servers can have a type, see :class:`VgpuType`."""
 
     creatable: int | None
     or_more: bool = False
 
 
 def counts(now: Now) -> tuple[tuple[Count, ...], ...]:
-    """Return for each GPU how many of each type can be created."""
+    """Return for each GPU how many more of each type servers can have."""
     text = _parts(now.text)[5]
     found = []
     at = 0
@@ -151,12 +154,12 @@ def _check(body: str) -> str:
 
 
 def _digit(each: VgpuType) -> str:
-    count = each.creatable
-    if count is None or count < 0 or (each.or_more and not count):
+    room = each.room
+    if room.vgpus is None or room.vgpus < 0:
         return _UNKNOWN
-    if each.or_more:
+    if room.or_more:
         return _AT_LEAST_ONE
-    return _DIGITS[min(count, len(_DIGITS) - 1)]
+    return _DIGITS[min(room.vgpus, len(_DIGITS) - 1)]
 
 
 def _count(digit: str) -> Count:

@@ -16,6 +16,7 @@ from nova_livemig_gpu.model import (
     Compatibility,
     GpuDevice,
     GpuTelemetry,
+    VgpuFunction,
 )
 
 
@@ -39,6 +40,13 @@ class GpuBackend(abc.ABC):
 
         A GPU that cannot be read (off the bus) is left out.
         """
+
+    def functions(self) -> Sequence[VgpuFunction] | None:
+        """Return the virtual functions that are a vGPU now; None: unknown.
+
+        One that has a type and no server is idle, and takes the next server.
+        """
+        return ()
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         """Return the vGPUs in use, without :meth:`guest_drivers`; None: this

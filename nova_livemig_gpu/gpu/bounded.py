@@ -20,6 +20,7 @@ from nova_livemig_gpu.model import (
     Compatibility,
     GpuDevice,
     GpuTelemetry,
+    VgpuFunction,
 )
 
 T = TypeVar("T")
@@ -176,6 +177,9 @@ class BoundedBackend(GpuBackend):
 
     def devices(self) -> Sequence[GpuDevice] | None:
         return self._lane.run("devices", self._backend.devices)
+
+    def functions(self) -> Sequence[VgpuFunction] | None:
+        return self._lane.run("functions", self._backend.functions)
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         return self._lane.run("active", self._backend.active)

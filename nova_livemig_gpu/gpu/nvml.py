@@ -22,6 +22,7 @@ from nova_livemig_gpu.model import (
     Compatibility,
     GpuDevice,
     GpuTelemetry,
+    VgpuFunction,
 )
 
 T = TypeVar("T")
@@ -95,6 +96,11 @@ class NvmlBackend(GpuBackend):
             if not self._kernel.is_nvidia(each.address)
         ]
         return sorted(found + others, key=lambda each: each.address)
+
+    def functions(self) -> Sequence[VgpuFunction]:
+        """NVML knows a vGPU only while its server runs; the kernel knows
+        the type that a function has."""
+        return self._kernel.functions()
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         """Return the vGPUs in use that NVML knows of."""

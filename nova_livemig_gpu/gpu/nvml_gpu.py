@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from nova_livemig_gpu.gpu import nvml_metadata
+from nova_livemig_gpu.gpu import nvml_metadata, sysfs_room
 from nova_livemig_gpu.gpu.nvml_ask import Ask, GpuGone
 from nova_livemig_gpu.gpu.nvml_calls import NvmlCalls
 from nova_livemig_gpu.gpu.nvml_vgpu import VgpuReader
@@ -145,9 +145,10 @@ class GpuReader:
         self, handle: Any, kind: VgpuKind, parent: Parent | None
     ) -> tuple[VgpuType, ...]:
         types = self._vgpus.types(handle, kind)
-        if types or parent is None:
+        if parent is None:
             return types
-        return self._kernel.device(parent).types
+        of_kernel = self._kernel.device(parent).types
+        return sysfs_room.decided(types, of_kernel) if types else of_kernel
 
     def _migratable(
         self,

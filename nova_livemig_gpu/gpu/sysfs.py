@@ -24,7 +24,7 @@ from nova_livemig_gpu.gpu import sysfs_mdev, sysfs_vf
 from nova_livemig_gpu.gpu.base import GpuBackend
 from nova_livemig_gpu.gpu.sysfs_files import children, pci_ids, target, text
 from nova_livemig_gpu.gpu.sysfs_migration import migratable
-from nova_livemig_gpu.model import GpuDevice, VgpuKind
+from nova_livemig_gpu.model import GpuDevice, VgpuFunction, VgpuKind
 
 SCORE = 50
 
@@ -66,6 +66,13 @@ class SysfsBackend(GpuBackend):
 
     def devices(self) -> Sequence[GpuDevice]:
         return [self.device(each) for each in self.parents()]
+
+    def functions(self) -> Sequence[VgpuFunction]:
+        return [
+            VgpuFunction(address, gpu, type_id)
+            for gpu, functions in sysfs_vf.parents(self._root).items()
+            for address, type_id in sysfs_vf.typed(self._root, functions)
+        ]
 
     def parents(self) -> list[Parent]:
         """Return the physical parents by address, without a look at them."""

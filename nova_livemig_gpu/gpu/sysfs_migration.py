@@ -31,21 +31,22 @@ _CANNOT = frozenset({"vfio_pci", "nvgrace_gpu_vfio_pci"})
 
 
 def migratable(root: Path, devices: Iterable[str]) -> bool | None:
-    """Can all of these VFIO devices be migrated? None: unknown.
+    """Can these VFIO devices be migrated? None: unknown, or some can.
+
+    One that cannot says nothing of the next: what is set for a server's
+    vGPU, such as unified memory, can keep that one where it is.
 
     :param devices: names in the kernel: the UUID of a mediated device, the
         PCI address of a virtual function
     """
     debugged = frozenset(children(root / _DEBUG))  # empty: not allowed
-    told = [
+    told = {
         _told(root / _DEBUG / each)
         if each in debugged
         else _by_driver(f"{root}/bus/pci/devices/{each}/driver")
         for each in devices
-    ]
-    if False in told:
-        return False
-    return True if True in told else None
+    } - {None}
+    return told.pop() if len(told) == 1 else None
 
 
 def is_variant(driver: str | None) -> bool:

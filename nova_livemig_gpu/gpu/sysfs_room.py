@@ -28,6 +28,33 @@ def merged(views: Iterable[VgpuType]) -> list[VgpuType]:
     return list(found.values())
 
 
+def decided(
+    types: Iterable[VgpuType], of_kernel: Iterable[VgpuType]
+) -> tuple[VgpuType, ...]:
+    """Return NVML's types with the room that the kernel has for them.
+
+    It is the kernel that makes a vGPU or does not. NVML knows of no vGPU
+    before its server runs, so that it sees room where an idle one stands.
+    Only where the kernel tells no more than "1 or more" NVML's number stands.
+    A type that the kernel does not name is one that no function offers.
+
+    :param of_kernel: empty: the kernel tells nothing
+    """
+    room = {each.type_id: each for each in of_kernel}
+    if not room:
+        return tuple(types)
+    none = VgpuType("", "", creatable=0)
+    return tuple(
+        _with_room(each, room.get(each.type_id, none)) for each in types
+    )
+
+
+def _with_room(nvml: VgpuType, kernel: VgpuType) -> VgpuType:
+    if kernel.creatable is None or (kernel.or_more and nvml.creatable):
+        return nvml
+    return replace(nvml, creatable=kernel.creatable, or_more=kernel.or_more)
+
+
 def _both(one: VgpuType, other: VgpuType) -> VgpuType:
     """The one with more room has the name: of a type in use the kernel may
     tell no more than a number."""

@@ -6,7 +6,7 @@ lines "1132 : NVIDIA H100-80C" (some releases under the heading
 "ID    : vGPU Name"), ``current_vgpu_type`` the number in use, or 0.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nova_livemig_gpu.gpu.sysfs_files import (
@@ -22,6 +22,7 @@ from nova_livemig_gpu.gpu.sysfs_room import merged
 from nova_livemig_gpu.model import VgpuType
 
 _PCI = "bus/pci/devices"
+_CURRENT = "nvidia/current_vgpu_type"
 
 
 def parents(root: Path) -> dict[str, list[str]]:
@@ -43,14 +44,26 @@ def types(root: Path, functions: Iterable[str]) -> list[VgpuType]:
     """Return what these virtual functions can become, or are.
 
     A free function offers a type as long as the GPU has room for one more
-    of it. A type of which nothing is left is only known by the number of
-    those in use.
+    of it. A type of which no more can be made is only known by the number
+    that stands in those functions that have it, see :func:`typed`.
     """
     return merged(
         each
         for function in functions
         for each in _types(root / _PCI / function)
     )
+
+
+def typed(root: Path, functions: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the functions that are a vGPU, with the number of its type.
+
+    An operator or the driver has written the type; whether a server has the
+    function the kernel does not tell.
+    """
+    for function in functions:
+        current = number(f"{root}/{_PCI}/{function}/{_CURRENT}")
+        if current:
+            yield function, str(current)
 
 
 def devices(root: Path, functions: Iterable[str]) -> list[str]:
@@ -64,16 +77,15 @@ def _is_display(device: Path) -> bool:
 
 
 def _is_ours(vf: str) -> bool:
-    current = number(f"{vf}/nvidia/current_vgpu_type")
+    current = number(f"{vf}/{_CURRENT}")
     return current is not None or is_variant(target(f"{vf}/driver"))
 
 
 def _types(vf: Path) -> list[VgpuType]:
-    folder = vf / "nvidia"
-    current = number(folder / "current_vgpu_type")
+    current = number(vf / _CURRENT)
     if current:
         return [VgpuType(str(current), str(current), creatable=0)]
-    listed = (text(folder / "creatable_vgpu_types") or "").splitlines()
+    listed = (text(vf / "nvidia/creatable_vgpu_types") or "").splitlines()
     return [each for each in map(_type, listed) if each is not None]
 
 

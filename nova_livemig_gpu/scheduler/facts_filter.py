@@ -22,13 +22,21 @@ from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.scheduler.once import once
 from nova_livemig_gpu.scheduler.request import Request
 from nova_livemig_gpu.scheduler.table import Table
-from nova_livemig_gpu.scheduler.verdict import Treatment, Verdict, treat
+from nova_livemig_gpu.scheduler.verdict import (
+    LAST_RESORT,
+    Treatment,
+    Verdict,
+    treat,
+)
 
 LOG = logging.getLogger(__name__)
 
 #: The facts of hosts -> the verdict on each. Of all at once: a call for each
 #: of 10,000 hosts takes longer than what it would do.
 Judge = Callable[[Table], list[Verdict]]
+
+#: Code -> (host, verdict) of each host that it is said of.
+_Found = dict[str, list[tuple[str, Verdict]]]
 
 
 class FactsFilter(filters.BaseHostFilter):  # type: ignore[misc]
@@ -101,8 +109,8 @@ class FactsFilter(filters.BaseHostFilter):  # type: ignore[misc]
         chosen = [verdict.ok is True for verdict in verdicts]
         if all(chosen):
             return None
-        doubtful: dict[str, list[tuple[str, Verdict]]] = defaultdict(list)
-        refused: dict[str, list[tuple[str, Verdict]]] = defaultdict(list)
+        doubtful: _Found = defaultdict(list)
+        refused: _Found = defaultdict(list)
         treatments: dict[str, Treatment] = {}
         for at in [at for at, fine in enumerate(chosen) if not fine]:
             verdict = verdicts[at]
@@ -116,6 +124,10 @@ class FactsFilter(filters.BaseHostFilter):  # type: ignore[misc]
             chosen[at] = True
             if treatment is Treatment.TAKE_ALOUD:
                 doubtful[verdict.code].append((hosts[at].host, verdict))
+        if refused and not any(chosen):
+            chosen = [verdict.code in LAST_RESORT for verdict in verdicts]
+            for code in LAST_RESORT & refused.keys():
+                doubtful[code] = refused.pop(code)
         self._tell(request, len(hosts), refused, doubtful)
         return chosen if refused else None
 
@@ -123,8 +135,8 @@ class FactsFilter(filters.BaseHostFilter):  # type: ignore[misc]
         self,
         request: Request,
         total: int,
-        refused: dict[str, list[tuple[str, Verdict]]],
-        doubtful: dict[str, list[tuple[str, Verdict]]],
+        refused: _Found,
+        doubtful: _Found,
     ) -> None:
         name = type(self).__name__
         assert request.needs is not None

@@ -1,8 +1,10 @@
 """Could a vGPU that runs on one GPU go on, on another? Without capacity.
 
-The first answer is NVML's at the destination, later; these checks leave out
-the hosts that it would refuse. Each takes the GPU there, the need and the
-rules, and returns None where there is nothing against it.
+The last word is NVML's, at the destination, later. By default these checks
+leave to it what it will judge (:mod:`.exactness`), and refuse only what Nova,
+libvirt and NVML would refuse too: another kind or type of vGPU, a driver that
+cannot migrate. Each takes the GPU there, the need and the rules, and returns
+None where there is nothing against it.
 """
 
 import re
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.model import GpuDevice, VgpuType
 from nova_livemig_gpu.scheduler import gpu_modes
+from nova_livemig_gpu.scheduler.exactness import NVML, nvml_decides
 from nova_livemig_gpu.scheduler.needs import VgpuNeeds
 from nova_livemig_gpu.scheduler.verdict import Verdict
 
@@ -36,7 +39,7 @@ def findings(
 
 def nearness(verdict: Verdict) -> int:
     """Return how far down the checks a GPU has come."""
-    kind = verdict.code.removesuffix("_unknown")
+    kind = verdict.code.removesuffix("_unknown").removesuffix("_differs")
     return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
@@ -44,15 +47,27 @@ def find_type(there: GpuDevice, wanted: VgpuType) -> int | None:
     """Return the index of a type on a GPU; None: it has no such type.
 
     Nova asks for the same ID (nova/virt/libvirt/driver.py,
-    check_can_live_migrate_destination). Drivers may give one ID to two
+    check_source_migrate_data_at_dest). Drivers may give one ID to two
     types, so a name that differs is another type.
     """
     for index, each in enumerate(there.types):
-        if each.type_id == wanted.type_id and (
-            not wanted.name or not each.name or each.name == wanted.name
-        ):
+        if each.type_id != wanted.type_id:
+            continue
+        names = {_own_name(each), _own_name(wanted)} - {None}
+        if len(names) < 2:
             return index
     return None
+
+
+def _own_name(vgpu: VgpuType) -> str | None:
+    """Return a type's name without its maker's, which NVIDIA has changed
+    from release to release ("GRID A40-8Q", "NVIDIA A40-8Q"); None: only the
+    number is known, as of a virtual function that has its type."""
+    name = _MAKER.sub("", vgpu.name).strip()
+    return None if name in ("", vgpu.type_id) else name
+
+
+_MAKER = re.compile(r"^(?:GRID|NVIDIA)\s+", re.ASCII)
 
 
 def _kind(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
@@ -82,6 +97,8 @@ def _type(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
 
 
 def _board(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
+    if rules.board_match == NVML and nvml_decides(there, need):
+        return None
     by_name = _no_pci(need.gpu)
     heres = _identities(there, rules, by_name)
     wants = _identities(need.gpu, rules, by_name)
@@ -98,12 +115,13 @@ def _board(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
     here, wanted = alike[0]
     if here == wanted:
         return None
-    return Verdict(
-        "vgpu.board",
-        False,
+    sentence = (
         f"board is {here} ({there.name}), the server's vGPU needs {wanted} "
-        f"({need.gpu.name})",
+        f"({need.gpu.name})"
     )
+    if rules.board_match == NVML and not by_name:
+        return Verdict("vgpu.board_differs", None, sentence)
+    return Verdict("vgpu.board", False, sentence)
 
 
 def _identities(
@@ -116,7 +134,7 @@ def _identities(
     """
     if by_name:
         return (gpu.board or gpu.name, None)
-    if rules.board_match == "part":
+    if rules.board_match != "model":
         return (gpu.board, gpu.pci_ids)
     if gpu.memory_mib is None:
         return (None, None)
@@ -134,20 +152,22 @@ def _driver(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
         ("driver", there.driver, need.gpu.driver),
         ("vGPU manager", there.vgpu_manager, need.gpu.vgpu_manager),
     )
-    if rules.driver_match == "any":
+    rule = rules.driver_match
+    if rule == "any" or (rule == NVML and nvml_decides(there, need)):
         return None
     if _no_pci(need.gpu) and need.gpu.driver is None:
         return None
     for what, here, wanted in pairs:
         if here is None or wanted is None:
             continue
-        if not _matches(here, wanted, rules.driver_match):
-            return Verdict(
-                "vgpu.driver",
-                False,
-                f"{what} of {there.name} is {here}, the server's vGPU needs "
-                f"{_WORDS[rules.driver_match].format(wanted)}",
+        if not _matches(here, wanted, rule):
+            sentence = (
+                f"{what} of {there.name} is {here}, the server's vGPU "
+                + _WORDS[rule].format(wanted)
             )
+            if rule == NVML:
+                return Verdict("vgpu.driver_differs", None, sentence)
+            return Verdict("vgpu.driver", False, sentence)
     if there.driver is not None and need.gpu.driver is not None:
         return None
     return Verdict(
@@ -159,9 +179,10 @@ def _driver(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
 
 
 _WORDS = {
-    "equal": "{}",
-    "branch": "the branch of {}",
-    "not_older": "{} or newer",
+    NVML: "has {}",
+    "equal": "needs {}",
+    "branch": "needs the branch of {}",
+    "not_older": "needs {} or newer",
 }
 
 

@@ -5,28 +5,24 @@ See :mod:`.gpu_check`.
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.model import GpuDevice
+from nova_livemig_gpu.scheduler.exactness import NVML, nvml_decides
 from nova_livemig_gpu.scheduler.needs import VgpuNeeds
 from nova_livemig_gpu.scheduler.verdict import Verdict
 
 
 def ecc(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
-    return _mode("vgpu.ecc", "ECC", there.ecc, need.gpu.ecc, there.name)
+    return _mode("vgpu.ecc", "ECC", "ecc", there, need, rules)
 
 
 def mig(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
-    return _mode("vgpu.mig", "MIG", there.mig, need.gpu.mig, there.name)
+    return _mode("vgpu.mig", "MIG", "mig", there, need, rules)
 
 
 def vgpu_mode(
     there: GpuDevice, need: VgpuNeeds, rules: Rules
 ) -> Verdict | None:
-    return _mode(
-        "vgpu.mode",
-        "host vGPU mode",
-        there.vgpu_mode,
-        need.gpu.vgpu_mode,
-        there.name,
-    )
+    name = "host vGPU mode"
+    return _mode("vgpu.mode", name, "vgpu_mode", there, need, rules)
 
 
 def migratable(
@@ -54,19 +50,27 @@ def migratable(
 def _mode(
     code: str,
     what: str,
-    here: bool | str | None,
-    wanted: bool | str | None,
-    name: str,
+    field: str,
+    there: GpuDevice,
+    need: VgpuNeeds,
+    rules: Rules,
 ) -> Verdict | None:
-    """Compare a mode; unknown at both ends is equal, see the option."""
-    if here == wanted:
+    """Compare a mode; unknown at both ends is equal, see the option.
+
+    :param field: of ``GpuDevice``
+    """
+    here, wanted = getattr(there, field), getattr(need.gpu, field)
+    by_nvml = rules.gpu_mode_match == NVML
+    if here == wanted or (by_nvml and nvml_decides(there, need)):
         return None
     sentence = (
-        f"{what} of {name} is {_word(here)}, the server's vGPU needs "
+        f"{what} of {there.name} is {_word(here)}, the server's vGPU needs "
         f"{_word(wanted)}"
     )
     if here is None or wanted is None:
         return Verdict(f"{code}_unknown", None, sentence)
+    if by_nvml:
+        return Verdict(f"{code}_differs", None, sentence)
     return Verdict(code, False, sentence)
 
 

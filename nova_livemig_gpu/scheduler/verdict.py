@@ -45,10 +45,15 @@ OPTIONS = {
     "vgpu.unknown": "unknown_facts",
     "vgpu.server_unknown": "unknown_facts",
     "vgpu.board_unknown": "unknown_board",
+    "vgpu.board_differs": "unknown_board",
     "vgpu.driver_unknown": "unknown_driver",
+    "vgpu.driver_differs": "unknown_driver",
     "vgpu.ecc_unknown": "unknown_gpu_mode",
+    "vgpu.ecc_differs": "unknown_gpu_mode",
     "vgpu.mig_unknown": "unknown_gpu_mode",
+    "vgpu.mig_differs": "unknown_gpu_mode",
     "vgpu.mode_unknown": "unknown_gpu_mode",
+    "vgpu.mode_differs": "unknown_gpu_mode",
     "vgpu.migratable_unknown": "unknown_migratable",
     "vgpu.capacity_unknown": "unknown_capacity",
 }
@@ -76,6 +81,10 @@ REFUSALS = frozenset(
         "vgpu.stun",
     }
 )
+
+#: Refusals that are as old as a host's facts, a minute or so, where Placement
+#: has counted now: they leave a host out only while another one remains.
+LAST_RESORT = frozenset({"vgpu.full"})
 
 CPU_FITS = Verdict("cpu.ok", True, "its CPU has all that the server uses")
 VGPU_FITS = Verdict("vgpu.ok", True, "it has a vGPU for the server")

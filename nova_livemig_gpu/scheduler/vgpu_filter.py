@@ -12,6 +12,7 @@ from nova_livemig_gpu.scheduler.facts_filter import FactsFilter, Judge
 from nova_livemig_gpu.scheduler.needs import ServerNeeds, StunNeeds
 from nova_livemig_gpu.scheduler.table import Table
 from nova_livemig_gpu.scheduler.verdict import (
+    LAST_RESORT,
     VGPU_FITS,
     Verdict,
     worst,
@@ -81,4 +82,6 @@ class _Over(dict[Load | None, Verdict | None]):
 def _both(verdict: Verdict, stun: Verdict | None, rules: Rules) -> Verdict:
     if stun is None:
         return verdict
+    if stun.ok is False and verdict.code in LAST_RESORT:
+        return stun  # or it would be taken where no other host remains
     return worst((verdict, stun), rules) or verdict

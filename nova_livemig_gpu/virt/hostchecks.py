@@ -27,23 +27,26 @@ CONF = nova.conf.CONF
 
 @contextmanager
 def claiming(instance: Any) -> Iterator[None]:
-    """libvirt's errors in here refuse this host, and no more.
+    """What keeps Nova from having an mdev refuses this host, and no more.
 
-    Nova lets an mdev that cannot be created pass as it is, and the conductor
-    puts the server, which has not been touched, into ERROR (``live_migrate``
-    in nova/conductor/tasks/live_migrate.py goes on to the next host for
+    Nova lets an mdev that cannot be created pass as it is (libvirt's error),
+    as well as that there is none left (``ComputeResourcesUnavailable`` of
+    ``_allocate_mdevs``), and the conductor puts the server, which has not
+    been touched, into ERROR (``live_migrate`` in
+    nova/conductor/tasks/live_migrate.py goes on to the next host for
     ``MigrationPreCheckError`` and ``Invalid`` only).
 
-    :raises MigrationPreCheckError: instead of a libvirt error
+    :raises MigrationPreCheckError: instead of these
     """
     try:
         yield
     except Exception as exc:
-        if not errors.of_libvirt(exc):
+        none_left = isinstance(exc, nova_exception.ComputeResourcesUnavailable)
+        if not none_left and not errors.of_libvirt(exc):
             raise
         LOG.warning(
-            "Refused: libvirt on this host failed while a mediated device "
-            "for this server was prepared: %s",
+            "Refused: no mediated device could be prepared for this server: "
+            "%s",
             exc,
             instance=instance,
         )

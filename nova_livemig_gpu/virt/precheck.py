@@ -9,10 +9,13 @@ Nor does the CPU refuse here. Nova compares it right after this, unless an
 operator has set ``[workarounds] skip_cpu_compare_on_dest``, and libvirt
 compares the server's own CPU with what QEMU turns on, before anything of the
 server is sent. What the filter would say is logged.
+
+Nor does the room on its GPUs: Placement and Nova count it, and have claimed
+some of it for this very server by now.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nova.conf
@@ -20,7 +23,7 @@ from nova import exception
 from oslo_log import log as logging
 
 from nova_livemig_gpu.facts import codec
-from nova_livemig_gpu.model import HostFacts
+from nova_livemig_gpu.model import HostFacts, VgpuType
 from nova_livemig_gpu.scheduler import cpu_check, options, server
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
 from nova_livemig_gpu.scheduler.verdict import Verdict
@@ -76,12 +79,27 @@ def _warn_of_cpu(instance: Any, wanted: ServerNeeds, here: HostFacts) -> None:
 
 def _refusal(wanted: ServerNeeds, here: HostFacts) -> Verdict | None:
     rules = options.rules()
-    table = Views().look([_Here(codec.encode(here))])
+    table = Views().look([_Here(codec.encode(_roomy(here)))])
     for each in _FILTERS:
         (found,) = each().judge(wanted, rules)(table)
         if found.ok is False:
             return found
     return None
+
+
+def _roomy(here: HostFacts) -> HostFacts:
+    """Return the facts of a host of whose room nothing is known."""
+    if here.gpus is None:
+        return here
+    gpus = (
+        replace(gpu, types=tuple(map(_of_unknown_room, gpu.types)))
+        for gpu in here.gpus
+    )
+    return replace(here, gpus=tuple(gpus))
+
+
+def _of_unknown_room(vgpu: VgpuType) -> VgpuType:
+    return replace(vgpu, creatable=None, or_more=False, idle=0)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,13 @@ class FilterTests(integrated_helpers.ProviderUsageBaseTestCase):
             weight_classes=[f"{_PACKAGE}.cost_weigher.MigrationCostWeigher"],
             group="filter_scheduler",
         )
+        # Stricter than NVML, which is not there to be asked.
+        self.flags(
+            driver_match="equal",
+            board_match="part",
+            gpu_mode_match="equal",
+            group="livemig_gpu",
+        )
         super().setUp()
         self.stub_out(
             "nova.virt.fake.FakeDriver.get_available_resource",
@@ -119,6 +126,24 @@ class FilterTests(integrated_helpers.ProviderUsageBaseTestCase):
         self.assertIn("vgpu.driver: 1 (good), good: ", logged)
         self.assertIn("580.65.06", logged)
         self.assertEqual("src", self.host())
+
+    def test_by_default_a_difference_is_left_to_nvml(self) -> None:
+        for option in ("driver_match", "board_match", "gpu_mode_match"):
+            self.flags(**{option: "nvml"}, group="livemig_gpu")
+        self.migrate("other-board")
+        self._wait_for_migration_status(self.server, ["completed"])
+        self.assertEqual("other-board", self.host())
+
+    def test_where_all_are_full_nova_decides(self) -> None:
+        full = tuple(
+            replace(each, creatable=0) for each in builders.a_gpu().types
+        )
+        gpu = builders.a_gpu(types=full)
+        self.facts["good"] = builders.a_host(gpus=(gpu,))
+        self._run_periodics()
+        self.migrate()
+        self._wait_for_migration_status(self.server, ["completed"])
+        self.assertEqual("good", self.host())
 
     def test_a_requested_host_is_checked_as_well(self) -> None:
         self.migrate("other-board")

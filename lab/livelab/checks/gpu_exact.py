@@ -18,6 +18,7 @@ from livelab.checks.gpu_hosts import Change, GpuCloud
 from livelab.checks.trial import Notes, Trial
 from livelab.checks.trip import Trip
 from livelab.checks.world import World
+from livelab.cloud.ini import Sections
 
 FIRST = "gpu-driver"
 # All that the filters look at is as it must be; NVML says no.
@@ -25,6 +26,7 @@ FIRST_SAYS_NO: Change = {
     "host": {"driver": "570.158.02", "accepts_min": 580, "accepts_max": 580}
 }
 ANOTHER_GPU: Change = {"gpu": {"board": "h100-of-another-kind"}}
+NEW_DRIVER: Change = {"host": {"driver": "570.172.08"}}
 OLD_DRIVER: Change = {"host": {"driver": "550.144.02"}}
 STOCK = {"DEFAULT": {"compute_driver": "libvirt.LibvirtDriver"}}
 
@@ -68,7 +70,8 @@ def no_plugin(world: World, notes: Notes) -> None:
     """The source runs stock Nova: nothing is known of the server's vGPU."""
     cloud = GpuCloud(world)
     of_host = {cloud.source: STOCK}
-    gpu_hosts.configure(world, None, of_host)
+    unsure: Sections = {"livemig_gpu": {"unknown_facts": "refuse"}}
+    gpu_hosts.configure(world, unsure, of_host)
     since = scheduler_size(world)
     trip = Trip(world.client, cloud.server.id)
     code = "vgpu.server_unknown"
@@ -125,8 +128,10 @@ def _hanging(world: World, host: str) -> Iterator[None]:
 
 
 def forced(world: World, notes: Notes) -> None:
-    """The API's user forces the server to a host that does not fit."""
+    """The API's user forces the server to a host that does not fit, by
+    options that are stricter than NVML there as well."""
     cloud = GpuCloud(world)
+    gpu_hosts.configure(world, gpu_hosts.STRICT)
     cloud.set(other=OLD_DRIVER)
     (row,) = (
         row
@@ -140,6 +145,20 @@ def forced(world: World, notes: Notes) -> None:
     notes.expect("no filter was asked", line == "no line", line)
     trip = Trip(world.client, cloud.server.id, cloud.other)
     stayed(notes, cloud, trip, (row["code"],))
+
+
+def upgraded(world: World, notes: Notes) -> None:
+    """A rolling upgrade of the driver: NVML takes it, and so do we."""
+    gpu_hosts.configure(world, strict=False)
+    cloud = GpuCloud(world)
+    cloud.set(other=NEW_DRIVER)
+    (row,) = (
+        row
+        for row in explain(world, cloud.server.id)
+        if row["host"] == cloud.other and row["code"].startswith("vgpu.")
+    )
+    notes.expect("nothing against it", row["code"] == "vgpu.ok", row)
+    arrived(notes, cloud, Trip(world.client, cloud.server.id, cloud.other))
 
 
 def log(notes: Notes, said: str, host: str, sentence: str) -> None:
@@ -156,5 +175,6 @@ TRIALS = tuple(
         ("gpu-no-answer", "the source does not answer", no_answer),
         ("gpu-no-plugin", "the source runs without the plugin", no_plugin),
         ("gpu-forced", "forced to a host that does not fit", forced),
+        ("gpu-upgraded", "to a host with a newer driver", upgraded),
     )
 )

@@ -45,6 +45,14 @@ CONTROLLER: Sections = {
         ),
     },
 }
+# Stricter than NVML: what a trial wants to have refused before NVML is asked.
+STRICT: Sections = {
+    "livemig_gpu": {
+        "driver_match": "equal",
+        "board_match": "part",
+        "gpu_mode_match": "equal",
+    },
+}
 OPTIONS: Sections = {
     # The first audit comes after the delay, which is random up to a minute.
     "DEFAULT": {"update_resources_interval": 3, "periodic_fuzzy_delay": 1},
@@ -85,10 +93,12 @@ def configure(
     options: Sections | None = None,
     of_host: Mapping[str, Sections] | None = None,
     env: Mapping[str, Mapping[str, str]] | None = None,
+    strict: bool = True,
 ) -> None:
     """The same with other options, of all computes or of some.
 
     :param env: added to the environment of a host's compute
+    :param strict: the scheduler leaves nothing to NVML; the computes do
     """
     site = world.site
     more = env or {}
@@ -96,7 +106,7 @@ def configure(
     wanted = Mode(
         world.driver,
         merge(BASE, OPTIONS, _providers(site), options or {}),
-        CONTROLLER,
+        merge(CONTROLLER, STRICT) if strict else CONTROLLER,
         of_host or {},
         {h: {**environment(site, h), **more.get(h, {})} for h in hosts},
     )

@@ -124,6 +124,37 @@ def test_counts(count: int | None, read: int | None) -> None:
     assert found.gpus[0].types[0].creatable == read
 
 
+@pytest.mark.parametrize(
+    ("changes", "digit"),
+    [
+        ({"creatable": 0, "idle": 1}, "1"),
+        ({"creatable": 2, "idle": 3}, "5"),
+        ({"creatable": 60, "idle": 60}, "Z"),
+        ({"creatable": None, "idle": 2}, "+"),
+        ({"creatable": 1, "idle": None}, "+"),
+        ({"creatable": 1, "or_more": True, "idle": 0}, "+"),
+        ({"creatable": 0, "idle": None}, "-"),
+        ({"creatable": None, "idle": 0}, "-"),
+        ({"creatable": None, "idle": None}, "-"),
+    ],
+)
+def test_idle_vgpus_are_in_the_counts(
+    changes: dict[str, Any], digit: str
+) -> None:
+    """In the form that earlier releases read: for them they are room, too."""
+    gpu = builders.a_gpu(types=(builders.a_type(1, **changes),))
+    stats = codec.encode(builders.a_host(gpus=(gpu,)))
+    version, *_, counts, _ = stats[now.KEY].split(".")
+    assert (version, counts) == ("2", digit)
+    found = codec.decode(stats)
+    assert found is not None and found.gpus is not None
+    room = gpu.types[0].room
+    if digit != "Z":
+        told = found.gpus[0].types[0].room
+        assert told.or_more == room.or_more
+        assert told.vgpus == (1 if digit == "+" else room.vgpus)
+
+
 def test_a_large_host_is_small() -> None:
     stats = codec.encode(builders.big_host())
     assert sum(len(key) + len(text) for key, text in stats.items()) <= 16384
@@ -215,7 +246,7 @@ def test_nova_can_store_them() -> None:
     [
         (HostFacts, 16),
         (GpuDevice, 16),
-        (VgpuType, 5),
+        (VgpuType, 6),  # idle is in the counts
         (ActiveVgpu, 6),
         (CpuFacts, 8),
         (GuestCpu, 8),

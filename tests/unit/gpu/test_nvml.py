@@ -97,6 +97,54 @@ def test_the_kernel_adds_what_nvml_does_not_tell(
     assert mtty.types == (VgpuType("mtty-1", "Single port serial", None, 24),)
 
 
+def test_the_kernel_decides_what_can_be_created(
+    host: Host, kernel: Kernel
+) -> None:
+    """An idle mdev has a card: NVML, which knows no vGPU before its server
+    runs, still sees room."""
+    kernel.pci("0000:3b:00.0")
+    for number, available in (("1131", "0"), ("1132", "2"), ("1133", "many")):
+        kernel.mdev_type(
+            "0000:3b:00.0", f"nvidia-{number}", "a name", available
+        )
+    devices, _ = host.ask(stand_in.load("h100"), "result = backend.devices()")
+    found = {t.type_id: (t.name, t.creatable) for t in devices[0].types}
+    assert found == {
+        "nvidia-1131": ("NVIDIA H100-20C", 0),
+        "nvidia-1132": ("NVIDIA H100-40C", 2),
+        "nvidia-1133": ("NVIDIA H100-80C", 0),  # NVML's
+    }
+
+
+def test_functions_that_have_their_types(host: Host, kernel: Kernel) -> None:
+    """No function is left to make a vGPU of, whatever NVML counts."""
+    kernel.pci("0000:3b:00.0")
+    kernel.vf("0000:3b:00.4", "0000:3b:00.0", "1131", "")
+    kernel.vf("0000:3b:00.5", "0000:3b:00.0", "1131", "")
+    script = "result = (backend.devices(), backend.functions())"
+    (devices, functions), _ = host.ask(stand_in.load("h100"), script)
+    assert [each.creatable for each in devices[0].types] == [0, 0, 0]
+    assert [(each.address, each.type_id) for each in functions] == [
+        ("0000:3b:00.4", "1131"),
+        ("0000:3b:00.5", "1131"),
+    ]
+
+
+def test_of_several_free_functions_nvml_counts(
+    host: Host, kernel: Kernel
+) -> None:
+    """The kernel tells no more than that one more fits."""
+    kernel.pci("0000:3b:00.0")
+    for vf in ("0000:3b:00.4", "0000:3b:00.5"):
+        kernel.vf(vf, "0000:3b:00.0", "0", "1131 : NVIDIA H100-20C\n")
+    devices, _ = host.ask(stand_in.load("h100"), "result = backend.devices()")
+    assert [(t.creatable, t.or_more) for t in devices[0].types] == [
+        (3, False),
+        (0, False),
+        (0, False),
+    ]
+
+
 def test_a_vgpu_manager_without_migration(host: Host) -> None:
     description = stand_in.load("h100")
     description["gpu"][0]["migratable"] = 0

@@ -8,7 +8,12 @@ import pytest
 
 from nova_livemig_gpu.exception import PluginNotMine
 from nova_livemig_gpu.gpu.sysfs import SysfsBackend
-from nova_livemig_gpu.model import GpuDevice, VgpuKind, VgpuType
+from nova_livemig_gpu.model import (
+    GpuDevice,
+    VgpuFunction,
+    VgpuKind,
+    VgpuType,
+)
 from tests.unit.gpu.kernel import Kernel
 
 PF, VF1, VF2 = "0000:3b:00.0", "0000:3b:00.4", "0000:3b:00.5"
@@ -128,6 +133,80 @@ def test_vgpus_on_virtual_functions(kernel: Kernel) -> None:
     assert gpu.migratable is None
 
 
+RTX_PRO_6000 = """\
+ID    : vGPU Name
+1518  : NVIDIA RTX Pro 6000 Blackwell DC-2B
+1519  : NVIDIA RTX Pro 6000 Blackwell DC-3Q
+1520  : NVIDIA RTX Pro 6000 Blackwell DC-3A
+1527  : NVIDIA RTX Pro 6000 Blackwell DC-8C
+1529  : NVIDIA RTX Pro 6000 Blackwell DC-12A
+"""
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("heading", [True, False])
+def test_the_types_of_an_empty_card(
+    kernel: Kernel, ends: str, heading: bool
+) -> None:
+    """Driver 580.105.06, 0001:c8:00.0."""
+    lines = RTX_PRO_6000.splitlines()[0 if heading else 1 :]
+    kernel.pci("0001:c8:00.0", "10de:2bb5:10de:204e")
+    kernel.vf("0001:c8:00.2", "0001:c8:00.0", "0", ends.join(lines))
+    (gpu,) = devices(kernel)
+    assert [each.type_id for each in gpu.types] == [
+        "1518",
+        "1519",
+        "1520",
+        "1527",
+        "1529",
+    ]
+    assert gpu.types[1].name == "NVIDIA RTX Pro 6000 Blackwell DC-3Q"
+    assert SysfsBackend(kernel.root).functions() == []
+
+
+def test_a_function_with_a_type_limits_the_others(kernel: Kernel) -> None:
+    """With 1519 on one, 1520 (as large) can be set on another, 1523 not."""
+    card = "0001:c8:00.0"
+    kernel.pci(card)
+    kernel.vf("0001:c8:00.2", card, "1519", "")
+    kernel.vf(
+        "0001:c8:00.3",
+        card,
+        "0",
+        "1519  : NVIDIA RTX Pro 6000 Blackwell DC-3Q\n"
+        "1520  : NVIDIA RTX Pro 6000 Blackwell DC-3A\n",
+    )
+    (gpu,) = devices(kernel)
+    assert [(each.type_id, each.creatable) for each in gpu.types] == [
+        ("1519", 1),
+        ("1520", 1),
+    ]
+    assert SysfsBackend(kernel.root).functions() == [
+        VgpuFunction("0001:c8:00.2", card, "1519")
+    ]
+
+
+def test_all_functions_have_a_type(kernel: Kernel) -> None:
+    """Written beforehand, as for Nova: only their numbers are known."""
+    kernel.pci(PF)
+    kernel.vf(VF1, PF, "1519", "")
+    kernel.vf(VF2, PF, "1519", "junk\n")
+    (gpu,) = devices(kernel)
+    assert gpu.types == (VgpuType("1519", "1519", None, 0),)
+    assert SysfsBackend(kernel.root).functions() == [
+        VgpuFunction(VF1, PF, "1519"),
+        VgpuFunction(VF2, PF, "1519"),
+    ]
+
+
+@pytest.mark.parametrize("junk", ["", "-1", "many", "9" * 40, "1519 1520"])
+def test_a_type_that_is_no_number_is_none(kernel: Kernel, junk: str) -> None:
+    kernel.pci(PF)
+    kernel.vf(VF1, PF, junk, CREATABLE)
+    assert SysfsBackend(kernel.root).functions() == []
+    devices(kernel)
+
+
 def test_a_network_card_is_no_gpu(kernel: Kernel) -> None:
     kernel.pci(PF, "15b3:101e:15b3:0001")
     kernel.write(f"bus/pci/devices/{PF}/class", "0x020000\n")
@@ -158,6 +237,18 @@ def test_the_kernel_tells_of_a_device_in_use(
     kernel.vfio_debug(UUID, features)
     (gpu,) = devices(kernel)
     assert gpu.migratable is migratable
+
+
+def test_one_vgpu_that_cannot_be_migrated_is_not_the_gpu(
+    kernel: Kernel,
+) -> None:
+    """Its server may have set what keeps it, as unified memory does."""
+    other = UUID.replace("a", "b")
+    kernel.mdev_type("mtty", "mtty-1")
+    for device, features in ((UUID, None), (other, "stop-copy")):
+        kernel.mdev("mtty", device)
+        kernel.vfio_debug(device, features)
+    assert devices(kernel)[0].migratable is None
 
 
 def test_a_kernel_before_the_list_of_features(kernel: Kernel) -> None:

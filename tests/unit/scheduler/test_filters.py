@@ -10,6 +10,7 @@ from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.scheduler import once
 from nova_livemig_gpu.scheduler import request as requests
 from nova_livemig_gpu.scheduler.cpu_filter import CPUCompatibilityFilter
+from nova_livemig_gpu.scheduler.needs import StunNeeds
 from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from tests import builders_facts as builders
 from tests.unit.scheduler.fakes import a_spec, migration
@@ -24,7 +25,8 @@ WRONG = {
         "old", builders.a_host(cpu=builders.a_cpu(vendor="AMD"))
     ),
     VGPUCompatibilityFilter: builders.host_state(
-        "ecc", builders.a_host(gpus=(builders.a_gpu(ecc=False),))
+        "other-type",
+        builders.a_host(gpus=(builders.a_gpu(types=(builders.a_type(2),)),)),
     ),
 }
 MUTE = builders.host_state("mute")
@@ -142,6 +144,56 @@ def test_debug_names_every_host(
     kind().filter_all([GOOD, WRONG[kind]], migration())
     debug = [r for r in caplog.records if r.levelname == "DEBUG"]
     assert len(debug) == 1
+
+
+@BOTH
+def test_what_is_unknown_leaves_no_host_out_by_default(kind: Any) -> None:
+    """Nova would take them all."""
+    hosts = [GOOD, MUTE, GARBAGE, EMPTY]
+    assert kind().filter_all(hosts, migration()) == hosts
+    nothing = builders.needs(cpu=None, vgpus=None)
+    assert kind().filter_all(hosts, migration(nothing)) == hosts
+
+
+def with_room(name: str, **of_type: Any) -> Any:
+    gpu = builders.a_gpu(types=(builders.a_type(1, **of_type),))
+    return builders.host_state(name, builders.a_host(gpus=(gpu,)))
+
+
+FULL = with_room("full", creatable=0)
+
+
+def test_an_idle_vgpu_is_room() -> None:
+    """Nova counts vGPUs that exist, and gives away the idle ones first."""
+    idle = with_room("idle", creatable=0, idle=1)
+    hosts = [FULL, idle]
+    assert VGPUCompatibilityFilter().filter_all(hosts, migration()) == [idle]
+    two = migration(builders.gpu_needs(builders.a_gpu(), 2))
+    both = with_room("both", creatable=1, idle=1)
+    hosts = [FULL, idle, both]
+    assert VGPUCompatibilityFilter().filter_all(hosts, two) == [both]
+
+
+def test_a_full_host_is_the_last_resort(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What it told may be a minute old, and Placement has found room now."""
+    wrong = WRONG[VGPUCompatibilityFilter]
+    hosts = [FULL, wrong]
+    assert VGPUCompatibilityFilter().filter_all(hosts, migration()) == [FULL]
+    (doubts,) = [r for r in caplog.records if r.levelname == "WARNING"]
+    assert "has doubts but takes 1 of 2 hosts: vgpu.full" in (
+        doubts.getMessage()
+    )
+    hosts = [FULL, wrong, GOOD]
+    assert VGPUCompatibilityFilter().filter_all(hosts, migration()) == [GOOD]
+
+
+def test_a_full_host_that_would_stop_the_server_too_long_is_none() -> None:
+    stun = StunNeeds(5000.0, 500, 25000, over_budget="refuse")
+    spec = migration(builders.needs(stun=stun))
+    with pytest.raises(exception.NoValidHost, match=r"vgpu\.stun"):
+        VGPUCompatibilityFilter().filter_all([FULL], spec)
 
 
 def test_changed_strings_are_seen() -> None:

@@ -113,15 +113,15 @@ def test_a_host_that_tells_nothing_is_judged_by_the_stun_alone() -> None:
     assert passing(NEED, hosts, rules) == ["mute", "fast"]
 
 
-def test_a_full_host_is_full() -> None:
-    """What no option can change is named first."""
+def test_a_full_host_is_refused_for_what_stays() -> None:
+    """Room may be there again by now; the pause will be as long."""
     full = (builders.a_type(1, creatable=0),)
     host = builders.a_host(
         gpus=(builders.a_gpu(types=full),), link_mbps=10_000
     )
     judge = VGPUCompatibilityFilter().judge(NEEDS, RULES)
     (found,) = judge(builders.table(host))
-    assert found.code == "vgpu.full"
+    assert found.code == "vgpu.stun"
 
 
 def test_a_prediction_that_is_not_there_refuses_nobody() -> None:

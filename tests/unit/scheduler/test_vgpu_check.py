@@ -13,6 +13,9 @@ from nova_livemig_gpu.scheduler.verdict import Treatment, Verdict, treat
 from tests import builders_facts as builders
 
 STRICT = Rules(
+    driver_match="equal",
+    board_match="part",
+    gpu_mode_match="equal",
     unknown_gpu_mode="refuse",
     unknown_migratable="refuse",
     unknown_capacity="refuse",
@@ -161,6 +164,136 @@ def test_drivers(match: str, there: str, ok: bool) -> None:
     assert between(gpu, driver_match=match)[1] is ok
 
 
+DIFFERENT = pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"board": "900-21010-0040-000"}, "vgpu.board_differs"),
+        ({"driver": "570.172.08"}, "vgpu.driver_differs"),
+        ({"ecc": False}, "vgpu.ecc_differs"),
+        ({"mig": True}, "vgpu.mig_differs"),
+        ({"vgpu_mode": "non_sriov"}, "vgpu.mode_differs"),
+    ],
+)
+UNKNOWN = pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"board": None, "pci_ids": None}, "vgpu.board_unknown"),
+        ({"driver": None}, "vgpu.driver_unknown"),
+        ({"ecc": None}, "vgpu.ecc_unknown"),
+        ({"mig": None}, "vgpu.mig_unknown"),
+        ({"vgpu_mode": None}, "vgpu.mode_unknown"),
+    ],
+)
+
+
+def by_default(there: GpuDevice, here: GpuDevice) -> Verdict:
+    host = builders.a_host(gpus=(there,))
+    return judge(host, builders.gpu_needs(here), Rules())
+
+
+@DIFFERENT
+def test_where_nvml_can_be_asked_it_decides(
+    changes: dict[str, Any], code: str
+) -> None:
+    """A rolling upgrade, 570.158 to 570.172, must drain."""
+    assert by_default(a_gpu(**changes), a_gpu()).ok is True
+    assert by_default(a_gpu(), a_gpu(**changes)).ok is True
+
+
+@UNKNOWN
+def test_what_nvml_will_judge_need_not_be_known(
+    changes: dict[str, Any], code: str
+) -> None:
+    assert by_default(a_gpu(**changes), a_gpu()).ok is True
+
+
+@DIFFERENT
+@pytest.mark.parametrize("without", ["there", "here", "both"])
+def test_without_nvml_a_difference_is_unknown(
+    changes: dict[str, Any], code: str, without: str
+) -> None:
+    """And the option decides what becomes of it: by default, as Nova does."""
+    there, here = a_gpu(**changes), a_gpu()
+    if without in ("there", "both"):
+        there = replace(there, vgpu_manager=None)
+    if without in ("here", "both"):
+        here = replace(here, vgpu_manager=None)
+    verdict = by_default(there, here)
+    assert (verdict.code, verdict.ok) == (code, None)
+    assert treat(verdict, Rules()) is Treatment.TAKE_ALOUD
+    strict = Rules(
+        unknown_board="refuse",
+        unknown_driver="refuse",
+        unknown_gpu_mode="refuse",
+    )
+    assert treat(verdict, strict) is Treatment.REFUSE
+
+
+@UNKNOWN
+def test_without_nvml_the_unknown_is_taken_aloud(
+    changes: dict[str, Any], code: str
+) -> None:
+    verdict = by_default(a_gpu(**changes, vgpu_manager=None), a_gpu())
+    assert (verdict.code, verdict.ok) == (code, None)
+    assert treat(verdict, Rules()) is Treatment.TAKE_ALOUD
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "same"),
+    [
+        # NVIDIA renamed its types between releases
+        ("NVIDIA A40-8Q", "GRID A40-8Q", True),
+        ("GRID P40-8C", "GRID P40-8C", True),
+        # of a virtual function that has its type sysfs tells the number only
+        ("nvidia-1", "NVIDIA A40-8Q", True),
+        ("NVIDIA A40-8Q", "nvidia-1", True),
+        ("nvidia-1", "nvidia-1", True),
+        ("", "NVIDIA A40-8Q", True),
+        # one number, two types
+        ("NVIDIA A40-8Q", "NVIDIA A40-8C", False),
+        ("GRID A40-8Q", "NVIDIA A40-4Q", False),
+    ],
+)
+def test_names_of_a_type(there: str, here: str, same: bool) -> None:
+    ends = (
+        a_gpu(types=(builders.a_type(1, name=name),)) for name in (there, here)
+    )
+    code = by_default(*ends).code
+    assert code == ("vgpu.ok" if same else "vgpu.type")
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "code"),
+    [
+        ({"creatable": 0, "idle": 1}, 1, "vgpu.ok"),
+        ({"creatable": 0, "idle": 1}, 2, "vgpu.full"),
+        ({"creatable": 1, "idle": 1}, 2, "vgpu.ok"),
+        ({"creatable": None, "idle": 1}, 1, "vgpu.ok"),
+        ({"creatable": None, "idle": 1}, 2, "vgpu.capacity_unknown"),
+        # libvirt could not be asked which of them are idle
+        ({"creatable": 0, "idle": None}, 1, "vgpu.capacity_unknown"),
+        ({"creatable": 2, "idle": None}, 1, "vgpu.ok"),
+        ({"creatable": 0, "idle": 0}, 1, "vgpu.full"),
+        ({"creatable": 1, "or_more": True, "idle": 2}, 1, "vgpu.ok"),
+    ],
+)
+def test_idle_vgpus_are_room(
+    changes: dict[str, Any], count: int, code: str
+) -> None:
+    gpu = a_gpu(types=(builders.a_type(1, **changes),))
+    needs = builders.gpu_needs(a_gpu(), count)
+    assert judge(builders.a_host(gpus=(gpu,)), needs).code == code
+
+
+def test_an_idle_vgpu_of_another_type_is_no_room() -> None:
+    """It has the whole card: Nova itself cannot use it for this server."""
+    types = (
+        builders.a_type(1, creatable=0),
+        builders.a_type(2, creatable=0, idle=1),
+    )
+    assert between(a_gpu(types=types)) == ("vgpu.full", False)
+
+
 def test_an_sriov_vf_is_treated_alike() -> None:
     gpu = a_gpu(kind=VgpuKind.VF, types=(builders.a_type(1, type_id="1132"),))
     assert between(gpu, gpu) == ("vgpu.ok", True)
@@ -212,7 +345,7 @@ def test_a_doubtful_gpu_is_used_when_the_good_one_is_full() -> None:
     full = (builders.a_type(1, creatable=0),)
     gpus = (a_gpu("0000:01:00.0", ecc=None), a_gpu(types=full))
     host = builders.a_host(gpus=gpus)
-    rules = Rules(unknown_gpu_mode="warn")
+    rules = Rules(gpu_mode_match="equal", unknown_gpu_mode="warn")
     verdict = judge(host, builders.needs(), rules)
     assert (verdict.code, verdict.ok) == ("vgpu.ecc_unknown", None)
 

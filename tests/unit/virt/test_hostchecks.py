@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import libvirt
 import pytest
 from nova import exception
 
@@ -70,20 +71,10 @@ def test_one_look_serves_both_checks(make):
     assert needs.vgpus[0].type == build.a_type(1)
 
 
-def test_the_room_of_a_second_ago_does_not_count(make):
-    """Between two checks the last vGPU was claimed."""
-    full = (build.a_type(1, creatable=0),)
-    now_full = build.a_host(gpus=(build.a_gpu(types=full),))
-    checks, _ = make(Reader(build.a_host(), now_full))
-    checks.check_host(instance(**VGPU), SOURCE)
-    with pytest.raises(exception.MigrationPreCheckError, match=r"vgpu\.full"):
-        checks.check_host(instance(**VGPU), SOURCE)
-
-
 def test_a_refusal_ends_it(make):
-    gpu = build.a_gpu(board="900-21010-0040-000")
+    gpu = build.a_gpu(types=(build.a_type(2),))
     checks, asked = make(Reader(build.a_host(gpus=(gpu,))))
-    with pytest.raises(exception.MigrationPreCheckError, match=r"vgpu\.board"):
+    with pytest.raises(exception.MigrationPreCheckError, match=r"vgpu\.type"):
         checks.check_host(instance(**VGPU), SOURCE)
     assert asked == []
 
@@ -99,3 +90,29 @@ def test_of_a_source_that_tells_nothing_nothing_is_known(make, source):
     ((needs, gpus),) = asked
     assert (needs.cpu, needs.vgpus) == (None, None)
     assert needs.vgpus_unknown and gpus == here.gpus
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        libvirt.libvirtError("no space"),
+        exception.ComputeResourcesUnavailable(reason="mdev"),
+    ],
+)
+def test_no_mdev_here_sends_the_server_to_the_next_host(error):
+    """And not into ERROR."""
+    with (
+        pytest.raises(exception.MigrationPreCheckError, match="no mediated"),
+        hostchecks.claiming(instance()),
+    ):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [exception.MigrationPreCheckError(reason="type"), ZeroDivisionError()],
+)
+def test_other_errors_are_novas(error):
+    with pytest.raises(type(error)) as caught, hostchecks.claiming(instance()):
+        raise error
+    assert caught.value is error

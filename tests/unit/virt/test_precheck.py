@@ -40,12 +40,12 @@ def test_equal_hosts_pass():
     check(SOURCE, build.a_host())
 
 
-def test_another_board_is_refused_in_the_filters_words(monkeypatch):
+def test_another_type_is_refused_in_the_filters_words(monkeypatch):
     monkeypatch.setattr(precheck.CONF, "host", "here")
-    here = build.a_host(gpus=(build.a_gpu(board="900-21010-0040-000"),))
+    here = build.a_host(gpus=(build.a_gpu(types=(build.a_type(2),)),))
     with pytest.raises(exception.MigrationPreCheckError) as caught:
         check(SOURCE, here)
-    assert "vgpu.board" in str(caught.value)
+    assert "vgpu.type" in str(caught.value)
     assert "here:" in str(caught.value)
 
 
@@ -75,3 +75,53 @@ def test_nothing_is_said_of_a_cpu_that_may_fit(caplog):
     here = build.a_host(cpu=build.a_cpu(features=frozenset({"aes"})))
     check(SOURCE, here)
     assert "probably" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"driver": "570.172.08", "vgpu_manager": "570.172.08"},
+        {"board": "900-21010-0040-000"},
+        {"ecc": False},
+        {"mig": True},
+        {"vgpu_mode": "non_sriov"},
+    ],
+)
+@pytest.mark.parametrize("manager", ["570.158.02", None])
+def test_what_nvml_would_take_is_left_to_it(changes, manager):
+    """Here, or to Nova where there is no NVML."""
+    there = build.a_gpu(**{"vgpu_manager": manager, **changes})
+    check(SOURCE, build.a_host(gpus=(there,)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"driver_match": "equal"},
+        {"driver_match": "branch"},
+        {"driver_match": "not_older"},
+    ],
+)
+def test_an_operator_can_be_stricter(monkeypatch, options):
+    monkeypatch.setattr(precheck.options, "rules", lambda: Rules(**options))
+    here = build.a_host(gpus=(build.a_gpu(driver="550.1"),))
+    with pytest.raises(
+        exception.MigrationPreCheckError, match=r"vgpu\.driver"
+    ):
+        check(SOURCE, here)
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        {"creatable": 0},
+        {"creatable": 0, "idle": 1},
+        {"creatable": 0, "idle": None},
+        {"creatable": None},
+    ],
+)
+def test_room_is_novas_to_judge(room):
+    """Placement has counted, and Nova may have claimed the last vGPU for
+    this very server."""
+    full = build.a_gpu(types=(build.a_type(1, **room),))
+    check(SOURCE, build.a_host(gpus=(full,)))

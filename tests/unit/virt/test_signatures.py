@@ -79,6 +79,10 @@ SIGNATURES = {
     (DRIVER, "LibvirtDriver", "_get_all_assigned_mediated_devices"): (
         "self, instance=None"
     ),
+    (DRIVER, "LibvirtDriver", "_get_vgpu_type_per_pgpu"): (
+        "self, device_address"
+    ),
+    (HOST, "Host", "list_guests"): "self, only_running=True",
     (NODE, "ComputeNodeList", "get_all_by_host"): (
         "cls, context, host, use_slave=False"
     ),
