@@ -47,6 +47,7 @@ class Options:
     dirty_rate_gauge: str
     dirty_rate_fresh_seconds: int
     audit_log: str
+    audit_log_max_mb: int
     unknown_compatibility: str
     exact_check_timeout_s: int
     gpu_call_timeout_s: float

@@ -4,7 +4,10 @@ Several processes write to the file: nova-compute, and the command that
 imports. Each change is one transaction, in WAL mode: after a crash the file
 holds whole entries, at worst not the last ones. A writer waits for another at
 most 2 s. Bounded: the oldest entries go where there are more than ``most``,
-and a twentieth of them where the file would grow beyond ``most_bytes``.
+and a twentieth of them where the file would grow beyond ``most_bytes``. An
+entry that ended in the future was stamped by a clock that was ahead. Its age
+is unknown: it goes before all others, and is not asked for beside them (see
+``history.queries``).
 
 Losing the history costs accuracy of predictions, nothing else. So nothing
 here raises: a file that is no history, or damaged, is moved aside, the log
@@ -23,6 +26,7 @@ from typing import Any, TypeVar
 
 from oslo_log import log as logging
 
+from nova_livemig_gpu import files
 from nova_livemig_gpu.history import insert, rows, schema
 from nova_livemig_gpu.history.codec import InvalidEntry
 from nova_livemig_gpu.history.entry import Entry
@@ -36,6 +40,8 @@ _MOST_BYTES = 100 * 10**6
 _ROOM = 0.95
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BATCH = 500
+#: So far ahead a stamp may be, since clocks of hosts differ.
+AHEAD_S = 3600.0
 
 T = TypeVar("T")
 
@@ -44,13 +50,19 @@ class History:
     """The file, opened when first needed. For all threads of a process."""
 
     def __init__(
-        self, path: Path, most: int = _MOST, most_bytes: int = _MOST_BYTES
+        self,
+        path: Path,
+        most: int = _MOST,
+        most_bytes: int = _MOST_BYTES,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """:param path: the file, made when needed
 
         :param most: entries that are kept; the oldest go first
+        :param clock: UNIX time
         """
         self.path = path
+        self._clock = clock
         self._most = most
         self._most_bytes = most_bytes
         self._lock = threading.RLock()
@@ -69,7 +81,7 @@ class History:
 
         def work(db: sqlite3.Connection) -> bool:
             for entry in entries:
-                insert.insert(db, entry, replace)
+                insert.insert(db, entry, replace, self._latest())
             self._prune(db)
             return True
 
@@ -136,7 +148,9 @@ class History:
     def _open(self) -> sqlite3.Connection:
         if self._db is not None and self._pid == os.getpid():
             return self._db
-        self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        files.make_directory(self.path.parent)
+        # SQLite gives its other two files the mode of this one.
+        files.create(self.path)
         db = sqlite3.connect(
             self.path,
             timeout=_BUSY_S,
@@ -153,22 +167,28 @@ class History:
         schema.upgrade(db)
         return db
 
+    def _latest(self) -> float:
+        """The last stamp that is believed."""
+        return self._clock() + AHEAD_S
+
     def _prune(self, db: sqlite3.Connection) -> None:
-        db.execute(
-            "DELETE FROM entries WHERE id IN (SELECT id FROM entries"
-            " ORDER BY ended_at DESC, id DESC LIMIT -1 OFFSET ?)",
-            (self._most,),
-        )
+        (count,) = db.execute("SELECT count(*) FROM entries").fetchone()
+        self._delete_oldest(db, count - self._most)
         pages, free, size = (
             db.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("page_count", "freelist_count", "page_size")
         )
         if (pages - free) * size > _ROOM * self._most_bytes:
-            db.execute(
-                "DELETE FROM entries WHERE id IN (SELECT id FROM entries"
-                " ORDER BY ended_at, id"
-                " LIMIT 1 + (SELECT count(*) FROM entries) / 20)"
-            )
+            self._delete_oldest(db, 1 + count // 20)
+
+    def _delete_oldest(self, db: sqlite3.Connection, number: int) -> None:
+        for where in ("ended_at > ?", "ended_at <= ?"):
+            if number > 0:
+                number -= db.execute(
+                    "DELETE FROM entries WHERE id IN (SELECT id FROM entries"
+                    f" WHERE {where} ORDER BY ended_at, id LIMIT ?)",
+                    (self._latest(), number),
+                ).rowcount
 
     def _move_aside(self, reason: Exception) -> None:
         """Another process may have done so already."""

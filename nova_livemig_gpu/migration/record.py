@@ -8,8 +8,7 @@ accuracy of later predictions, nothing else, so nothing here raises.
 
 import contextlib
 import json
-import os
-import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from enum import Enum
@@ -18,6 +17,7 @@ from typing import Any
 
 from oslo_log import log as logging
 
+from nova_livemig_gpu import files, foreign
 from nova_livemig_gpu.model import (
     ActionKind,
     Budget,
@@ -34,6 +34,11 @@ FORMAT = 1
 MOST_SAMPLES = 2000
 #: More decisions than this are only in the log.
 MOST_DECISIONS = 500
+#: Ours have 1 MB at most; what is larger is not read.
+_MOST_BYTES = 4 * 10**6
+#: A file that is newer than now by more than this has the stamp of a clock
+#: that was ahead.
+_AHEAD_S = 3600.0
 _SAMPLE_FIELDS = (
     "t_s",
     "iteration",
@@ -111,7 +116,7 @@ class Record:
                 "code": decision.code,
                 "reason": decision.reason,
                 "numbers": dict(decision.numbers),
-                "refused": refused,
+                "refused": refused and foreign.cut(refused),
             }
         )
         self.write()
@@ -135,7 +140,7 @@ class Record:
         if self._path is None:
             return
         try:
-            _replace(self._path, json.dumps(self.as_dict()))
+            files.replace(self._path, json.dumps(self.as_dict()))
         except (OSError, ValueError, TypeError) as exc:
             LOG.warning(
                 "Cannot write the migration record %s: %s. Check "
@@ -157,7 +162,7 @@ class Records:
     def create(self, migration_uuid: str, head: dict[str, Any]) -> Record:
         """Return a new record; in memory only where no file can be had."""
         try:
-            self._dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            files.make_directory(self._dir)
             self._prune()
         except OSError as exc:
             LOG.warning(
@@ -172,7 +177,9 @@ class Records:
         """Yield the newest records, newest first; unreadable ones are not
         there."""
         for path in reversed(self._files()[-count:]):
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                if path.stat().st_size > _MOST_BYTES:
+                    continue
                 found = json.loads(path.read_text())
                 if isinstance(found, dict) and found.get("format") == FORMAT:
                     yield found
@@ -188,16 +195,21 @@ class Records:
         path = self._dir / f"{found['migration']}.json"
         body = {**found, "outcome": _plain(asdict(outcome))}
         try:
-            _replace(path, json.dumps(body))
+            files.replace(path, json.dumps(body))
         except OSError as exc:
             LOG.warning("Cannot write %s: %s", path, exc)
 
     def _files(self) -> list[Path]:
-        def age(path: Path) -> float:
+        """The oldest first; before them those from the future, whose age is
+        unknown: no clock that was ahead may keep them in front for ever."""
+        latest_s = time.time() + _AHEAD_S
+
+        def age(path: Path) -> tuple[bool, float]:
             try:
-                return path.stat().st_mtime
+                written_s = path.stat().st_mtime
             except OSError:
-                return 0.0
+                written_s = 0.0
+            return written_s <= latest_s, written_s
 
         return sorted(self._dir.glob("*.json"), key=age)
 
@@ -215,15 +227,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".record-")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise

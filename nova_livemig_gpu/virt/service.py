@@ -9,7 +9,7 @@ import nova.conf
 from nova import version as nova_version
 from oslo_log import log as logging
 
-from nova_livemig_gpu import conf, exception
+from nova_livemig_gpu import conf, exception, files
 from nova_livemig_gpu.conf.reader import Reader
 from nova_livemig_gpu.fallback import attempt
 from nova_livemig_gpu.gpu import loader as gpu_loader
@@ -48,6 +48,7 @@ def make(driver: Any) -> Service:
     conf.register_opts(CONF)
     reader = Reader(CONF)
     options = reader.read()
+    _look_at_modes(Path(options.state_dir))
     history = History(
         Path(options.state_dir) / "history.sqlite3", options.max_history
     )
@@ -55,6 +56,18 @@ def make(driver: Any) -> Service:
         gpu_loader.load, options.gpu_call_timeout_s, otherwise=NullBackend()
     )
     return Service(driver, reader, gpus, history, find_release())
+
+
+def _look_at_modes(state_dir: Path) -> None:
+    mode = files.open_to_all(state_dir)
+    if mode is not None:
+        LOG.warning(
+            "[livemig_gpu] state_dir %s has mode %04o: others than Nova and "
+            "its group can read which servers were migrated, where and for "
+            "whom. Unless that is wanted: chmod o-rwx",
+            state_dir,
+            mode,
+        )
 
 
 def find_release() -> releases.Release | None:

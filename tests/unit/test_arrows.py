@@ -16,9 +16,9 @@ PACKAGE = Path(nova_livemig_gpu.__file__).parent
 NAME = "nova_livemig_gpu"
 
 #: From the bottom up. Rooms on one floor do not know each other, except
-#: that model and exception are the ground that all stand on.
+#: that those of the first are the ground that all stand on.
 FLOORS = (
-    {"model", "exception", "fallback"},
+    {"model", "exception", "fallback", "files", "foreign"},
     {"conf"},
     {"prediction"},
     {"policies"},

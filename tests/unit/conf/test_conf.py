@@ -36,6 +36,7 @@ WRONG = {
     "state_dir": ("$no_such_option/x", "no_such_option"),
     "gpu_call_timeout_s": ("0", "0.1"),
     "link_mbps": ("0", "1"),
+    "audit_log_max_mb": ("-1", "0"),
     "audit_log": ("$no_such_option/x", "no_such_option"),
 }
 

@@ -1,5 +1,6 @@
 import json
 import os
+import time
 
 from nova_livemig_gpu.migration.record import (
     MOST_DECISIONS,
@@ -52,6 +53,41 @@ def test_samples_are_thinned_and_keep_their_span(tmp_path):
     assert MOST_SAMPLES / 4 <= len(times) < MOST_SAMPLES
     assert times == sorted(times)
     assert times[0] < count * 0.01 and times[-1] > count * 0.99
+
+
+def stamped(tmp_path, name, at_s):
+    os.utime(tmp_path / "records" / f"{name}.json", (at_s, at_s))
+
+
+def test_a_clock_that_was_ahead_does_not_keep_its_records_in_front(tmp_path):
+    now_s = time.time()
+    for number in range(3):
+        made(tmp_path, f"ahead{number}").ended(Outcome(JobState.COMPLETED))
+        stamped(tmp_path, f"ahead{number}", now_s + 1e8 + number)
+    for number in range(2):
+        made(tmp_path, f"m{number}").ended(Outcome(JobState.COMPLETED))
+        stamped(tmp_path, f"m{number}", now_s - 10 + number)
+    records = Records(str(tmp_path), 3)
+    newest = [found["migration"] for found in records.latest(3)]
+    assert newest == ["m1", "m0", "ahead2"]
+    made(tmp_path, "m2", most=3).ended(Outcome(JobState.COMPLETED))
+    left = {path.stem for path in (tmp_path / "records").glob("*.json")}
+    assert left == {"m0", "m1", "m2"}
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    made(tmp_path, "m1").ended(Outcome(JobState.COMPLETED))
+    large = tmp_path / "records" / "large.json"
+    large.write_text(json.dumps({"format": 1, "x": "x" * 10**7}))
+    found = Records(str(tmp_path), 10).latest(10)
+    assert [each["migration"] for each in found] == ["m1"]
+
+
+def test_what_libvirt_says_is_cut(tmp_path):
+    record = made(tmp_path)
+    record.decided(1.0, DECISION, "refused: " + "x" * 10**7)
+    (decision,) = read(tmp_path)["decisions"]
+    assert len(decision["refused"]) == 2000
 
 
 def test_the_oldest_records_go(tmp_path):

@@ -149,3 +149,22 @@ def test_any_other_fault_leaves_novas_own_driver(
     assert type(driver) is libvirt_driver.LibvirtDriver
     assert "Nova's own libvirt driver" in caplog.text
     assert "broken" in caplog.text
+
+
+def test_a_state_dir_that_all_may_enter_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tmp_path.chmod(0o755)
+    service._look_at_modes(tmp_path)
+    (record,) = caplog.records
+    assert "0755" in record.getMessage() and "chmod" in record.getMessage()
+
+
+@pytest.mark.parametrize("mode", [0o750, 0o700])
+def test_one_for_nova_and_its_group_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int
+) -> None:
+    tmp_path.chmod(mode)
+    service._look_at_modes(tmp_path)
+    service._look_at_modes(tmp_path / "not there yet")
+    assert caplog.records == []
