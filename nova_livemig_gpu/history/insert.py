@@ -6,17 +6,22 @@ from nova_livemig_gpu.history import rows
 from nova_livemig_gpu.history.entry import Entry
 
 
-def insert(db: sqlite3.Connection, entry: Entry, replace: bool) -> None:
+def insert(
+    db: sqlite3.Connection, entry: Entry, replace: bool, latest: float
+) -> None:
     """Insert an entry, within a transaction.
 
     :param replace: see ``History.add``
+    :param latest: the last stamp that is believed, UNIX time
     """
     values = rows.columns(entry)
     there = db.execute(
         "SELECT ended_at FROM entries WHERE migration = ?",
         (values["migration"],),
     ).fetchone()
-    if there is not None and (not replace or there[0] > entry.ended_at):
+    if there is not None and (
+        not replace or entry.ended_at < there[0] <= latest
+    ):
         return
     db.execute(
         "DELETE FROM entries WHERE migration = ?", (values["migration"],)

@@ -109,7 +109,9 @@ class Outlook:
 
     def corrected(self, given: Prediction) -> Prediction:
         """Return a prediction less what past ones were wrong by."""
-        errors = queries.errors(self._history) if self._history else ()
+        errors = (
+            queries.errors(self._history, self._now) if self._history else ()
+        )
         return calibration.correct(given, calibration.learn(errors))
 
 

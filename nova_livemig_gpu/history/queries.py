@@ -15,13 +15,19 @@ no harm.
     stuns       the newest 200 of each GPU
     overhead    of pre-copy that ended by its limit, on any path
     errors      of the newest 50 predictions of completed migrations
+
+The newest are those that ended last, up to now: what ended in the future was
+stamped by a clock that was ahead. That is asked only where nothing else is
+known (or the clock is behind now), the newest of it then being as good as new.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from nova_livemig_gpu.history import rows
-from nova_livemig_gpu.history.store import History
+from nova_livemig_gpu.history.store import AHEAD_S, History
 from nova_livemig_gpu.prediction.calibration import Error
 from nova_livemig_gpu.prediction.merge import Observed
 from nova_livemig_gpu.prediction.stun import StunKey, StunSeen
@@ -60,17 +66,40 @@ PAIR = (
 )
 
 
+def newest(
+    history: History,
+    question: str,
+    values: Sequence[object],
+    now: float,
+    limit: int = LAST,
+) -> list[tuple[Any, ...]]:
+    """Answer a query for the newest entries.
+
+    :param question: up to its conditions, at least one
+    :param now: UNIX time
+    """
+    for when in ("<=", ">"):
+        found = history.select(
+            f"{question} AND ended_at {when} ? ORDER BY ended_at DESC LIMIT ?",
+            (*values, now + AHEAD_S, limit),
+        )
+        if found:
+            return found
+    return []
+
+
 def bandwidth_bps(
     history: History, source: str, destination: str, now: float
 ) -> Known | None:
     """Bytes per second of a host pair, one plain stream; None: unknown."""
     for pair in ((source, destination), (destination, source)):
         for plain in (1, 0):
-            found = history.select(
+            found = newest(
+                history,
                 f"SELECT bandwidth_bps, ended_at FROM entries WHERE {PAIR}"
-                " AND plain = ? AND bandwidth_bps IS NOT NULL"
-                " ORDER BY ended_at DESC LIMIT ?",
-                (*pair, plain, LAST),
+                " AND plain = ? AND bandwidth_bps IS NOT NULL",
+                (*pair, plain),
+                now,
             )
             known = _known(found, now)
             if known is not None:
@@ -91,12 +120,13 @@ def normal_bytes(
     found = history.select(
         "SELECT normal_bytes + ? - resident_bytes FROM entries"
         " WHERE server = ? AND normal_bytes > 0 AND resident_bytes <= ?"
-        " AND ended_at > ? ORDER BY ended_at DESC LIMIT ?",
+        " AND ended_at BETWEEN ? AND ? ORDER BY ended_at DESC LIMIT ?",
         (
             resident_bytes,
             rows.key(server),
             resident_bytes,
             now - _FRESH_MEMORY_S,
+            now + AHEAD_S,
             _LAST_MEMORIES,
         ),
     )
@@ -107,15 +137,19 @@ def normal_bytes(
 
 def curve(history: History, server: str, now: float) -> tuple[Observed, ...]:
     """Points of f(t) that past migrations of a server showed, aged."""
-    found = history.select(
+    found = newest(
+        history,
         "SELECT points, ended_at FROM entries WHERE server = ?"
-        " AND points IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
-        (rows.key(server), _LAST_CURVES),
+        " AND points IS NOT NULL",
+        (rows.key(server),),
+        now,
+        _LAST_CURVES,
     )
     return tuple(
         replace(
             point,
-            age_s=point.age_s + max(now - ended_at, 0.0),
+            # One from the future is not fresh, whatever its age is.
+            age_s=point.age_s + abs(now - ended_at),
             source="history",
         )
         for points, ended_at in found
@@ -142,10 +176,12 @@ def stuns(history: History, keys: Iterable[StunKey]) -> tuple[StunSeen, ...]:
 def overhead_ms(history: History, now: float) -> Known | None:
     """Part of the pause that is neither memory nor devices."""
     return _known(
-        history.select(
+        newest(
+            history,
             "SELECT overhead_ms, ended_at FROM entries"
-            " WHERE overhead_ms IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
-            (LAST,),
+            " WHERE overhead_ms IS NOT NULL",
+            (),
+            now,
         ),
         now,
     )
@@ -157,35 +193,42 @@ def queue_bytes(
     destination: str,
     now: float | None = None,
 ) -> Known | None:
-    """What was in the source's socket when the guest stopped."""
-    return _known(
-        history.select(
-            f"SELECT queue_bytes, ended_at FROM entries WHERE {PAIR}"
-            " AND queue_bytes IS NOT NULL ORDER BY ended_at DESC LIMIT ?",
-            (source, destination, LAST),
-        ),
+    """What was in the source's socket when the guest stopped.
+
+    :param now: UNIX time; None: that of the clock
+    """
+    now = time.time() if now is None else now
+    found = newest(
+        history,
+        f"SELECT queue_bytes, ended_at FROM entries WHERE {PAIR}"
+        " AND queue_bytes IS NOT NULL",
+        (source, destination),
         now,
     )
+    return _known(found, now)
 
 
-def errors(history: History) -> tuple[Error, ...]:
-    """What was predicted and what came, the newest first."""
-    found = history.select(
+def errors(history: History, now: float | None = None) -> tuple[Error, ...]:
+    """What was predicted and what came, the newest first.
+
+    :param now: UNIX time; None: that of the clock
+    """
+    found = newest(
+        history,
         "SELECT model_total_s, total_s, model_downtime_ms, downtime_ms"
-        " FROM entries WHERE model_total_s IS NOT NULL"
-        " ORDER BY ended_at DESC LIMIT ?",
-        (_LAST_ERRORS,),
+        " FROM entries WHERE model_total_s IS NOT NULL",
+        (),
+        time.time() if now is None else now,
+        _LAST_ERRORS,
     )
     return tuple(Error(*row) for row in found)
 
 
-def _known(
-    found: Sequence[tuple[float, float]], now: float | None
-) -> Known | None:
+def _known(found: Sequence[tuple[float, float]], now: float) -> Known | None:
     if not found:
         return None
-    if now is None:
-        now = max(ended_at for _, ended_at in found)
+    # Ages count from the newest, where that is in the future.
+    now = max([now, *(ended_at for _, ended_at in found)])
     weighted = [(value, _weight(now - ended_at)) for value, ended_at in found]
     middle = _median(weighted)
     if len(found) == 1:
@@ -195,7 +238,7 @@ def _known(
 
 
 def _weight(age_s: float) -> float:
-    halvings = max(age_s, 0.0) / _HALF_LIFE_S
+    halvings = age_s / _HALF_LIFE_S
     return float(2.0 ** -min(halvings, _MOST_HALVINGS))
 
 

@@ -109,7 +109,7 @@ def find(history: History | None, route: Route, now: float) -> Way:
             "no migration between these hosts is known, nor bandwidth_mbps "
             "set, nor the speed of their link",
         )
-    effect, words = _effect(history, route, found)
+    effect, words = _effect(history, route, found, now)
     low = None
     if found.sigma_share is not None:
         share = max(1 - _P90 * found.sigma_share, _LEAST_SHARE)
@@ -185,7 +185,7 @@ def _shared(route: Route) -> str:
 
 
 def _effect(
-    history: History | None, route: Route, found: _Bandwidth
+    history: History | None, route: Route, found: _Bandwidth, now: float
 ) -> tuple[float, str]:
     if history is None or not found.plain or route.given_bps is not None:
         return 1.0, ""
@@ -193,7 +193,11 @@ def _effect(
     if not (settings.compression or settings.channels or settings.tls):
         return 1.0, ""
     effect = effects.effect(
-        history, settings, route.server, (route.source, route.destination)
+        history,
+        settings,
+        route.server,
+        (route.source, route.destination),
+        now,
     )
     if effect is None or not _positive(effect):
         return 1.0, "; no effect of compression, multifd or TLS is known"

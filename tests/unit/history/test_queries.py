@@ -74,6 +74,101 @@ def test_the_newest_count_most(history):
     assert queries.bandwidth_bps(history, "one", "two", NOW).value == 90e6
 
 
+YEAR = 365 * DAY
+#: Stamps of a clock that was ahead, and of one that was behind.
+AHEAD = pytest.mark.parametrize("ahead_s", [2 * 3600.0, DAY, YEAR, 100 * YEAR])
+
+
+def wrongly_stamped(history, ahead_s, count=30):
+    """Migrations with figures that are out of date, stamped in the future."""
+    point = Observed(1.0, 1e9, None, 0.0, "passes")
+    for number in range(count):
+        history.add(
+            builders.entry(
+                1000 + number,
+                ended_at=NOW + ahead_s + number,
+                bandwidth_bps=1e6,
+                overhead_ms=900.0,
+                normal_bytes=9e9,
+                resident_bytes=1e9,
+                curve=(point,),
+                prediction=builders.prediction(total_s=2000.0),
+            )
+        )
+
+
+@AHEAD
+def test_what_a_clock_that_was_ahead_has_stamped_counts_no_more(
+    history, ahead_s
+):
+    wrongly_stamped(history, ahead_s)
+    point = Observed(1.0, 4096.0, None, 5.0, "passes")
+    history.add(
+        builders.entry(
+            1,
+            bandwidth_bps=90e6,
+            overhead_ms=60.0,
+            normal_bytes=5e8,
+            resident_bytes=1e9,
+            curve=(point,),
+        )
+    )
+    assert queries.bandwidth_bps(history, "one", "two", NOW).value == 90e6
+    assert queries.overhead_ms(history, NOW).value == 60.0
+    server = builders.SERVER
+    assert queries.normal_bytes(history, server, 1e9, NOW).value == 5e8
+    (seen,) = queries.curve(history, server, NOW)
+    assert seen.dirty_bytes == 4096.0
+    (error,) = queries.errors(history, NOW)
+    assert error.predicted_s == 20.0
+
+
+@AHEAD
+def test_an_effect_is_not_that_of_a_clock_that_was_ahead(history, ahead_s):
+    for number in range(30):
+        for offset, bps in ((0, 50e6), (500, 500e6)):
+            history.add(
+                builders.entry(
+                    1000 + offset + number,
+                    ended_at=NOW + ahead_s + number,
+                    bandwidth_bps=bps,
+                    settings=ZSTD if offset else Settings(),
+                )
+            )
+    history.add(builders.entry(1, bandwidth_bps=50e6))
+    history.add(builders.entry(2, bandwidth_bps=80e6, settings=ZSTD))
+    assert effects.effect(history, ZSTD, now=NOW) == pytest.approx(1.6)
+
+
+@AHEAD
+def test_with_a_clock_that_is_behind_the_newest_still_count(history, ahead_s):
+    """The clock is wrong now, and all that is known is in its future."""
+    now = NOW - ahead_s - 3600.0
+    for number in range(30):
+        history.add(
+            builders.entry(
+                number,
+                ended_at=NOW - 3600.0 + number,
+                bandwidth_bps=10e6 if number < 10 else 90e6,
+            )
+        )
+    assert queries.bandwidth_bps(history, "one", "two", now).value == 90e6
+
+
+@AHEAD
+def test_a_curve_from_the_future_is_not_fresh(history, ahead_s):
+    """Else the server would not be measured."""
+    wrongly_stamped(history, ahead_s)
+    for seen in queries.curve(history, builders.SERVER, NOW):
+        assert seen.age_s >= ahead_s
+
+
+def test_clocks_of_hosts_may_differ_a_little(history):
+    history.add(builders.entry(1, ended_at=NOW - 60, bandwidth_bps=10e6))
+    history.add(builders.entry(2, ended_at=NOW + 600, bandwidth_bps=90e6))
+    assert queries.bandwidth_bps(history, "one", "two", NOW).count == 2
+
+
 def test_effect_of_compression(history):
     for number in range(3):
         history.add(builders.entry(number, bandwidth_bps=50e6))

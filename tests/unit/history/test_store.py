@@ -18,7 +18,8 @@ REPO = Path(__file__).parents[3]
 
 @pytest.fixture
 def history(tmp_path):
-    made = History(tmp_path / "deep" / "history.sqlite3")
+    path = tmp_path / "deep" / "history.sqlite3"
+    made = History(path, clock=lambda: builders.NOW)
     yield made
     made.close()
 
@@ -62,6 +63,44 @@ def test_the_oldest_go_first(tmp_path):
     assert set(uuids(history)) == {
         builders.entry(n).migration for n in range(5, 15)
     }
+    history.close()
+
+
+def test_what_a_clock_that_was_ahead_has_stamped_goes_first(tmp_path):
+    """Else each new entry would be the oldest, and go at once, for ever."""
+    history = History(tmp_path / "h", most=10, clock=lambda: builders.NOW)
+    for number in range(100, 110):
+        ahead = builders.NOW + 365 * 86400.0 + number
+        history.add(builders.entry(number, ended_at=ahead))
+    for number in range(6):
+        history.add(builders.entry(number))
+    assert history.count() == 10
+    kept = set(uuids(history))
+    assert kept > {builders.entry(n).migration for n in range(6)}
+    assert kept > {builders.entry(n).migration for n in range(106, 110)}
+    history.close()
+
+
+def test_a_clock_that_is_behind_costs_the_oldest(tmp_path):
+    """All that is there is in its future."""
+    now_s = [builders.NOW]
+    history = History(tmp_path / "h", most=10, clock=lambda: now_s[0])
+    for number in range(10):
+        history.add(builders.entry(number))
+    now_s[0] = 0.0
+    history.add(builders.entry(50, ended_at=0.0))
+    assert set(uuids(history)) == {
+        builders.entry(n).migration for n in (*range(1, 10), 50)
+    }
+    history.close()
+
+
+def test_a_stamp_from_the_future_does_not_protect_an_entry(tmp_path):
+    history = History(tmp_path / "h", clock=lambda: builders.NOW)
+    history.add(builders.entry(1, ended_at=builders.NOW + 1e8))
+    right = builders.entry(1, bandwidth_bps=7.0)
+    history.add(right)
+    assert list(history.entries()) == [right]
     history.close()
 
 
