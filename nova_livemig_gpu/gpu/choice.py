@@ -24,6 +24,7 @@ from nova_livemig_gpu.model import (
     Compatibility,
     GpuDevice,
     GpuTelemetry,
+    VgpuFunction,
 )
 
 LOG = logging.getLogger(__name__)
@@ -158,6 +159,9 @@ class BackendChoice(GpuBackend):
     def devices(self) -> Sequence[GpuDevice] | None:
         self._look()
         return self._chosen.backend.devices()
+
+    def functions(self) -> Sequence[VgpuFunction] | None:
+        return self._chosen.backend.functions()
 
     def active(self) -> Sequence[ActiveVgpu] | None:
         return self._chosen.backend.active()
