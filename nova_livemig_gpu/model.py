@@ -317,6 +317,8 @@ class StartPlan:
     :ivar switchover_mib_s: what QEMU is told that the link carries when it
         stops the guest, libvirt's unit; None: it takes what it measures
     :ivar throttle: how auto-converge begins; None: as QEMU has it
+    :ivar postcopy_mib_s: most that post-copy may send beside the pages that
+        the guest waits for, libvirt's unit; None: no limit
     :ivar notes: why a wish of the budget could not be granted
     """
 
@@ -327,6 +329,7 @@ class StartPlan:
     channels: int | None = None
     switchover_mib_s: int | None = None
     throttle: "ThrottleSteps | None" = None
+    postcopy_mib_s: int | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -148,12 +148,14 @@ Related options:
         max=10000000,
         mutable=True,
         help="""
-The most that one migration may send, in Mbit/s.
+The most that one migration may send, in Mbit/s. It holds in post-copy, too,
+but for the memory that the server waits for.
 
 Possible values:
 
 * 0: no limit
-* unset: ``[libvirt] live_migration_bandwidth``
+* unset: ``[libvirt] live_migration_bandwidth``, which as in Nova does not hold
+  in post-copy
 * anything else: rounded to whole MiB/s, which is what libvirt counts in,
   1 MiB/s at least
 

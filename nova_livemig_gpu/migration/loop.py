@@ -62,14 +62,15 @@ class SteeringLoop:
         watcher: Watcher | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """:param server: UUID, for the log
-
+        """:param policy: can be replaced by one of the same kind, from
+            another thread, as long as the job has not started
+        :param server: UUID, for the log
         :param pace: None: the rate is what it is
         """
         self._watcher = watcher or Watcher()
         self._server = server
         self._job = job
-        self._policy = policy
+        self.policy = policy
         self._plan = plan
         self._record = record
         self._clock = clock
@@ -105,7 +106,7 @@ class SteeringLoop:
         return self._clock.now() - self._start_s
 
     def _steer(self, progress: Progress) -> Progress:
-        memory = self._policy.remember(progress)
+        memory = self.policy.remember(progress)
         if memory is not progress.memory:
             progress = replace(progress, memory=memory)
         held = progress.elapsed_s < progress.hold_until_s
@@ -114,7 +115,7 @@ class SteeringLoop:
         progress = self._paced.look(self._job.attend(progress))
         if held:
             return progress
-        decision = self._policy.decide(progress)
+        decision = self.policy.decide(progress)
         if decision is None:
             return progress
         return self._act(decision, progress)
@@ -198,7 +199,7 @@ class SteeringLoop:
 
     def _policy_wait_s(self, progress: Progress) -> float:
         """Seconds until the policy wants to be asked again."""
-        next_s = self._policy.next_look_s(progress)
+        next_s = self.policy.next_look_s(progress)
         if next_s is None:
             return self._poll_s
         return max(next_s - progress.elapsed_s, _LEAST_WAIT_S)

@@ -13,6 +13,23 @@ _NOT_ENTERED = re.compile(
     r"Failed setting device state to (STOP|STOP_COPY|PRE_COPY\w*|RUNNING\w*)\b"
 )
 
+#: Why QEMU, or libvirt before it, refuses to start a migration that can be
+#: switched to post-copy. QEMU looks when it is told the capability, at the
+#: destination before the source begins (``migrate_caps_check`` in
+#: migration/options.c, ``postcopy_ram_supported_by_host`` in
+#: migration/postcopy-ram.c); libvirt has that as an internal error. What goes
+#: wrong in post-copy later reads "... failed in post-copy phase".
+_POSTCOPY_REFUSED = re.compile(
+    r"migrate-set-capabilities\W.*post-?copy"
+    r"|Postcopy is not (supported|yet compatible|compatible)"
+    r"|VFIO migration is not supported with postcopy"
+    r"|Migration option 'postcopy-ram' is not supported"
+    r"|post-copy (migration )?is not supported with"
+    r"|Userfaultfd not available"
+    r"|vhost-user backend not capable of postcopy",
+    re.IGNORECASE | re.DOTALL,
+)
+
 
 def code(error: BaseException) -> int | None:
     """Return libvirt's error code; None for any other error."""
@@ -56,6 +73,19 @@ def left_by_postcopy(state: Sequence[int]) -> bool:
     )
 
 
+def left_by_migration(state: Sequence[int]) -> bool:
+    """Whether a domain stands still for a migration of any kind.
+
+    :param state: of ``virDomainGetState``: state, reason
+    """
+    if left_by_postcopy(state):
+        return True
+    return tuple(state[:2]) == (
+        libvirt.VIR_DOMAIN_PAUSED,
+        libvirt.VIR_DOMAIN_PAUSED_MIGRATION,
+    )
+
+
 def aborted(error: BaseException | None) -> bool:
     """Somebody asked for the job to be given up."""
     if error is None:
@@ -76,6 +106,12 @@ def unsupported(error: BaseException) -> bool:
         libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
         libvirt.VIR_ERR_NO_SUPPORT,
     )
+
+
+def postcopy_refused(error: BaseException) -> bool:
+    """QEMU or libvirt does not start a migration for its post-copy; nothing
+    has begun."""
+    return of_libvirt(error) and bool(_POSTCOPY_REFUSED.search(str(error)))
 
 
 def told(error: BaseException) -> str:

@@ -45,13 +45,16 @@ class NovaJob(Job):
         on_failure: deque[str],
         save_every_s: float,
         plain: Callable[[], bool] = lambda: False,
+        no_postcopy: Callable[[], bool] = lambda: False,
     ) -> None:
         """:param finished: whether the operation thread has ended
 
         :param on_failure: receives what is to be undone if it fails
         :param plain: whether QEMU was not told what the plan tells it
+        :param no_postcopy: whether the job runs without the plan's post-copy
         """
         self._plain = plain
+        self._no_postcopy = no_postcopy
         self._driver = driver
         self._guest = guest
         self._instance = instance
@@ -177,6 +180,8 @@ class NovaJob(Job):
             raise JobRefused(what=what, reason=str(exc)) from exc
 
     def attend(self, progress: Progress) -> Progress:
+        if self._no_postcopy():
+            progress = replace(progress, postcopy_failed=True)
         libvirt_migrate.run_tasks(
             self._guest,
             self._instance,

@@ -40,7 +40,14 @@ class Opening:
         """
         wanted = surroundings.budget_of(options, context, instance)
         around = surroundings.look(
-            self._driver, options, records, instance, guest, migrate_data
+            self._driver,
+            options,
+            records,
+            instance,
+            guest,
+            migrate_data,
+            context,
+            dest,
         )
         if dest is not None:
             around = surroundings.with_devices(

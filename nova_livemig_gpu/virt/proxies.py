@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import libvirt
@@ -30,7 +31,9 @@ class PlannedGuest(_Proxy):
     keyword arguments. ``Guest.migrate`` in nova/virt/libvirt/guest.py takes
     some of libvirt's parameters only; the others are added where it calls
     ``self._domain.migrateToURI3``. Where libvirt or QEMU does not know them
-    the migration starts without.
+    the migration starts without, and where they refuse post-copy it starts
+    without that. Nothing has begun then; what has begun is never started
+    again.
     """
 
     def __init__(
@@ -38,42 +41,79 @@ class PlannedGuest(_Proxy):
         guest: Any,
         plan: StartPlan,
         on_plain: Callable[[str], None] = lambda reason: None,
+        without_postcopy: Callable[[str], StartPlan] | None = None,
     ) -> None:
-        """:param on_plain: told why the extra parameters were left out"""
+        """:param on_plain: told why the extra parameters were left out
+
+        :param without_postcopy: told why there can be no post-copy; returns
+            the plan without; None: there is none
+        """
         super().__init__(guest)
         self._plan = plan
         self._on_plain = on_plain
+        self._without_postcopy = without_postcopy
 
     def migrate(self, destination: str, **kwargs: Any) -> None:
         """As ``Guest.migrate``, with what the plan replaces."""
-        plain, extra = attempt(self._planned, kwargs, otherwise=(kwargs, {}))
+        try:
+            self._start(destination, self._plan, kwargs)
+        except Exception as exc:
+            if self._without_postcopy is None or not self._plan.postcopy:
+                raise
+            if not errors.postcopy_refused(exc) or self._has_begun():
+                raise
+            plan = attempt(
+                self._without_postcopy,
+                str(exc),
+                otherwise=replace(self._plan, postcopy=False),
+            )
+            self._start(destination, plan, kwargs)
+
+    def _start(
+        self, destination: str, plan: StartPlan, kwargs: Mapping[str, Any]
+    ) -> None:
+        plain, extra = attempt(
+            _arguments, plan, kwargs, otherwise=(kwargs, {})
+        )
         if not extra:
             self._guest.migrate(destination, **plain)
             return
-        flags = plain["flags"]
+        whole = dict(plain)
         if PARALLEL in extra:
-            flags |= libvirt.VIR_MIGRATE_PARALLEL
+            whole["flags"] |= libvirt.VIR_MIGRATE_PARALLEL
         domain = _ParameterDomain(self._guest._domain, extra)
         try:
-            type(self._guest)(domain).migrate(
-                destination, **{**plain, "flags": flags}
-            )
+            type(self._guest)(domain).migrate(destination, **whole)
         except Exception as exc:
-            if not errors.unsupported(exc):
+            if errors.postcopy_refused(exc) or not errors.unsupported(exc):
                 raise
             self._on_plain(str(exc))
             self._guest.migrate(destination, **plain)
 
-    def _planned(
-        self, kwargs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the arguments, and the parameters besides."""
-        plain = {
-            **kwargs,
-            "bandwidth": self._plan.bandwidth_mib_s,
-            "flags": edit_flags(kwargs.get("flags", 0), self._plan),
-        }
-        return plain, parameters(self._plan)
+    def _has_begun(self) -> bool:
+        """Whether anything is left of a start; what cannot be told, is."""
+        try:
+            state = self._guest._domain.state()
+            job = self._guest._domain.jobStats()
+        except Exception:
+            return True
+        return (
+            errors.left_by_migration(state)
+            or job.get("type") != libvirt.VIR_DOMAIN_JOB_NONE
+        )
+
+
+def _arguments(
+    plan: StartPlan, kwargs: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of ``Guest.migrate``, and the parameters
+    besides."""
+    plain = {
+        **kwargs,
+        "bandwidth": plan.bandwidth_mib_s,
+        "flags": edit_flags(kwargs.get("flags", 0), plan),
+    }
+    return plain, parameters(plan)
 
 
 class _ParameterDomain:
@@ -109,6 +149,10 @@ def parameters(plan: StartPlan) -> dict[str, Any]:
         )
         extra[libvirt.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT] = (
             plan.throttle.increment
+        )
+    if plan.postcopy and plan.postcopy_mib_s is not None:
+        extra[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY] = (
+            plan.postcopy_mib_s
         )
     return extra
 

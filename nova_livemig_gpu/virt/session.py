@@ -1,6 +1,7 @@
 """One live migration of this host, from its start to its report."""
 
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,8 @@ class Session:
     :ivar posted: Nova went on to its post-migration step
     :ivar steered_end: how the job ended, where our loop saw it
     :ivar plain: libvirt took the plan's parameters but for its extra ones
+    :ivar no_postcopy: why the job was started without post-copy although it
+        was planned with; None: it was not
     :ivar on_failure: what is to be undone when the migration fails
     :ivar foreseen: what was known before the start
     :ivar lane: its place on the link; None: its rate is not looked after
@@ -58,6 +61,7 @@ class Session:
     posted: bool = False
     aborted: bool = False
     plain: bool = False
+    no_postcopy: str | None = None
     steered_end: Progress | None = None
     on_failure: deque[str] = field(default_factory=deque)
     watcher: Watcher | None = None
@@ -66,22 +70,46 @@ class Session:
     foreseen: Foreseen = field(default_factory=Foreseen)
     lane: Lane | None = None
     left_job: NovaJob | None = None
+    _loop: SteeringLoop | None = None
+    # Operation thread and monitor both replace the policy.
+    _changing: threading.Lock = field(default_factory=threading.Lock)
 
     def planned(self, guest: Any) -> Any:
         """Return the guest that starts its migration as planned."""
         if self.plan is None:
             return guest
-        return PlannedGuest(guest, self.plan, self._plain)
+        return PlannedGuest(
+            guest, self.plan, self._plain, self._without_postcopy
+        )
 
     def _plain(self, reason: str) -> None:
         LOG.warning(
-            "This live migration starts over one connection and without a "
-            "bandwidth for its switchover: %s",
+            "This live migration starts without what Nova itself does not "
+            "ask for: several connections, a bandwidth for its switchover or "
+            "for post-copy, steps of auto-converge: %s",
             reason,
             instance=self.instance,
         )
         self.plain = True
         self.record.note(plain_start=reason)
+
+    def _without_postcopy(self, reason: str) -> StartPlan:
+        """Go on by another plan, and the policy and its loop with it."""
+        LOG.warning(
+            "This live migration starts again without post-copy: %s",
+            reason,
+            instance=self.instance,
+        )
+        with self._changing:
+            around = replace(self.policy.around, no_postcopy=reason)
+            self.policy = type(self.policy)(self.policy.budget, around)
+            if self._loop is not None:
+                self._loop.policy = self.policy
+        self.no_postcopy = reason
+        self.plan = self.policy.plan()
+        self.record.note(no_postcopy=reason)
+        self.record.planned(self.policy.budget, self.plan)
+        return self.plan
 
     @contextlib.contextmanager
     def operation(self) -> Iterator[None]:
@@ -118,13 +146,14 @@ class Session:
 
     def sized(self, size_gib: float, nova_timeout_s: float) -> None:
         """Give the policy what depends on the size of the disks."""
-        budget, around = self.policy.budget, self.policy.around
-        if budget.sources.get("timeout_s") == "nova":
-            budget = replace(budget, timeout_s=nova_timeout_s or None)
-        if around.staircase is not None:
-            stairs = replace(around.staircase, size_gib=size_gib)
-            around = replace(around, staircase=stairs)
-        self.policy = type(self.policy)(budget, around)
+        with self._changing:
+            budget, around = self.policy.budget, self.policy.around
+            if budget.sources.get("timeout_s") == "nova":
+                budget = replace(budget, timeout_s=nova_timeout_s or None)
+            if around.staircase is not None:
+                stairs = replace(around.staircase, size_gib=size_gib)
+                around = replace(around, staircase=stairs)
+            self.policy = type(self.policy)(budget, around)
 
     def steer(
         self,
@@ -142,17 +171,19 @@ class Session:
         job: NovaJob | None = None
         try:
             job = make_job(self)
-            self.steered_end = SteeringLoop(
-                job,
-                self.policy,
-                self.plan,
-                self.record,
-                clock,
-                self.poll_s,
-                self.instance.uuid,
-                self.watcher,
-                self._pace(),
-            ).run()
+            with self._changing:
+                self._loop = SteeringLoop(
+                    job,
+                    self.policy,
+                    self.plan,
+                    self.record,
+                    clock,
+                    self.poll_s,
+                    self.instance.uuid,
+                    self.watcher,
+                    self._pace(),
+                )
+            self.steered_end = self._loop.run()
         except Exception as exc:
             LOG.exception(
                 "Steering of this live migration failed. Nova's own monitor "

@@ -21,6 +21,7 @@ from nova_livemig_gpu.virt import (
     report,
     stephooks,
     trail,
+    wire,
 )
 from nova_livemig_gpu.virt.ahead import Ahead
 from nova_livemig_gpu.virt.completed import CompletedStats
@@ -156,6 +157,7 @@ class Steering:
         place.depart()
         plan = policy.plan() if policy.steers else None
         if plan is not None:
+            plan = wire.bind_postcopy(plan, policy.budget)
             LOG.info(
                 "Live migration to %s: policy %s, %s",
                 dest,
@@ -248,6 +250,7 @@ class Steering:
             # Nova 31 and 32 have no such option: every 5 s.
             getattr(CONF.libvirt, "live_migration_monitor_interval", 5),
             lambda: session.plain,
+            lambda: session.no_postcopy is not None,
         )
 
     def operation_error(self, session: Session) -> Exception | None:

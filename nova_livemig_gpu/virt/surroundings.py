@@ -24,13 +24,20 @@ def look(
     instance: Any,
     guest: Any,
     migrate_data: Any,
+    context: Any,
+    dest: str | None,
 ) -> Surroundings:
-    """Return what a policy may know, but for the devices."""
+    """Return what a policy may know, but for the devices.
+
+    :param dest: None: not chosen yet, or not known
+    """
     return Surroundings(
         overhead_ms=overhead_ms(
             records.latest(_RECORDS_READ), options.switchover_overhead_ms
         ),
-        no_postcopy=_no_postcopy(driver, instance, guest, migrate_data),
+        no_postcopy=_no_postcopy(
+            driver, instance, guest, migrate_data, context, dest
+        ),
         vfio=postcopy.has_vfio(guest),
         staircase=settings.staircase(CONF.libvirt, instance.flavor.memory_mb),
     )
@@ -83,7 +90,12 @@ def budget_of(options: Options, context: Any, instance: Any) -> Budget:
 
 
 def _no_postcopy(
-    driver: Any, instance: Any, guest: Any, migrate_data: Any
+    driver: Any,
+    instance: Any,
+    guest: Any,
+    migrate_data: Any,
+    context: Any,
+    dest: str | None,
 ) -> str | None:
     flags = driver._get_migration_flags(migrate_data.block_migration)
     return postcopy.obstacle(
@@ -92,4 +104,9 @@ def _no_postcopy(
         guest,
         flags,
         file_backed=CONF.libvirt.file_backed_memory > 0,
+        destination_qemu=(
+            None
+            if dest is None
+            else lambda: channels.qemu_version(context, dest)
+        ),
     )

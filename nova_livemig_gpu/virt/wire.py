@@ -1,8 +1,11 @@
 """What speeds a migration up or down, as Nova and our plan start it."""
 
+from dataclasses import replace
 from typing import Any
 
 from nova_livemig_gpu.history.entry import Settings
+from nova_livemig_gpu.model import Budget, StartPlan
+from nova_livemig_gpu.policies.base import bandwidth_mib_s
 
 
 def settings(
@@ -29,3 +32,17 @@ def settings(
         channels=count if several else None,
         tls=bool(libvirt_group.live_migration_with_native_tls),
     )
+
+
+def bind_postcopy(plan: StartPlan, budget: Budget) -> StartPlan:
+    """Return the plan with ``bandwidth_mbps`` in force for post-copy, too.
+
+    Not so where it is Nova's ``live_migration_bandwidth``: Nova does not hold
+    post-copy to that, and it would take longer than with Nova alone.
+    """
+    mib_s = bandwidth_mib_s(budget.bandwidth_mbps)
+    if not plan.postcopy or not mib_s:
+        return plan
+    if budget.sources.get("bandwidth_mbps") in (None, "nova"):
+        return plan
+    return replace(plan, postcopy_mib_s=mib_s)

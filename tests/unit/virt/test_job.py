@@ -9,6 +9,7 @@ import pytest
 
 from nova_livemig_gpu.migration.loop import JobRefused
 from nova_livemig_gpu.model import StartPlan
+from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt.job import NovaJob
 
 #: What libvirt has for "no limit".
@@ -114,3 +115,27 @@ def test_a_limit_that_stays_is_told(caplog):
     domain._error = RuntimeError("no connection")
     mine.leave_speed()
     assert "stays" in caplog.text and "no connection" in caplog.text
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_job_without_the_postcopy_of_its_plan(refused, monkeypatch):
+    """Neither the law nor a force-complete asks for it any more."""
+    told = []
+    monkeypatch.setattr(
+        "nova_livemig_gpu.virt.job.libvirt_migrate.run_tasks",
+        lambda *args: told.append(args[-1]),
+    )
+    own = NovaJob(
+        driver=SimpleNamespace(active_migrations={}),
+        guest=None,
+        instance=None,
+        migration=SimpleNamespace(status="running"),
+        plan=StartPlan(True, False, 0, None),
+        finished=lambda: False,
+        on_failure=deque(),
+        save_every_s=5,
+        no_postcopy=lambda: refused,
+    )
+    own._save = lambda progress: None
+    assert own.attend(Progress()).postcopy_failed is refused
+    assert told == [not refused]

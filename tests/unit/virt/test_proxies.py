@@ -1,4 +1,5 @@
 import inspect
+import re
 from collections import deque
 from types import SimpleNamespace
 
@@ -181,3 +182,156 @@ def test_any_other_error_is_raised():
     with pytest.raises(libvirt.libvirtError):
         guest.migrate("qemu+tcp://there/system", flags=LIVE)
     assert len(domain.tries) == 1
+
+
+def test_the_limit_of_postcopy_reaches_libvirt():
+    domain = Domain()
+    bound = StartPlan(True, False, 48, 30, postcopy_mib_s=48)
+    guest = PlannedGuest(libvirt_guest.Guest(domain), bound)
+    guest.migrate("qemu+tcp://there/system", flags=LIVE)
+    assert domain.called[1] == {"bandwidth": 48, "bandwidth.postcopy": 48}
+
+
+def test_without_postcopy_its_limit_is_not_told():
+    domain = Domain()
+    bound = StartPlan(False, False, 48, 30, postcopy_mib_s=48)
+    guest = PlannedGuest(libvirt_guest.Guest(domain), bound)
+    guest.migrate("qemu+tcp://there/system", flags=LIVE)
+    assert domain.called[1] == {"bandwidth": 48}
+
+
+def libvirt_error(text, code=libvirt.VIR_ERR_INTERNAL_ERROR):
+    found = libvirt.libvirtError(text)
+    found.err = (code, 0, text, 0, "", "", "", 0, 0)
+    return found
+
+
+REFUSAL = (
+    "internal error: unable to execute QEMU command "
+    "'migrate-set-capabilities': Postcopy is not supported: Userfaultfd not "
+    "available: Operation not permitted"
+)
+
+
+class Pessimist(Domain):
+    """Starts nothing that can be switched to post-copy."""
+
+    def __init__(self, exc, state=(1, 1), job=None):
+        self.exc, self.now = exc, state
+        self.job = job or {"type": libvirt.VIR_DOMAIN_JOB_NONE}
+        self.tries = []
+
+    def migrateToURI3(self, destination, params, flags):
+        self.tries.append((params, flags))
+        if flags & POST:
+            raise self.exc
+
+    def state(self):
+        return self.now
+
+    def jobStats(self):
+        if isinstance(self.job, Exception):
+            raise self.job
+        return self.job
+
+
+POSTCOPY = StartPlan(True, False, 48, 200, postcopy_mib_s=48)
+INSTEAD = StartPlan(
+    False, True, 48, 200, throttle=ThrottleSteps(50, 20), notes=("why",)
+)
+
+
+def pessimist(domain, without_postcopy=lambda reason: INSTEAD):
+    guest = PlannedGuest(
+        libvirt_guest.Guest(domain),
+        POSTCOPY,
+        without_postcopy=without_postcopy,
+    )
+    guest.migrate("qemu+tcp://there/system", flags=LIVE)
+
+
+def test_a_start_that_is_refused_for_postcopy_is_made_without():
+    domain, told = Pessimist(libvirt_error(REFUSAL)), []
+
+    def without_postcopy(reason):
+        told.append(reason)
+        return INSTEAD
+
+    pessimist(domain, without_postcopy)
+    (_, first), (params, flags) = domain.tries
+    assert first & POST and not flags & POST and flags & AUTO
+    assert "bandwidth.postcopy" not in params
+    assert params["auto_converge.initial"] == 50
+    assert told == [REFUSAL]
+
+
+@pytest.mark.parametrize(
+    ("exc", "state", "job"),
+    [
+        (
+            libvirt_error("operation failed: job 'migration out' failed"),
+            (1, 1),
+            None,
+        ),
+        (
+            libvirt_error(
+                "operation failed: job 'migration in' failed in post-copy "
+                "phase",
+                libvirt.VIR_ERR_OPERATION_FAILED,
+            ),
+            (3, 13),
+            None,
+        ),
+        (ValueError(REFUSAL), (1, 1), None),
+        (libvirt_error(REFUSAL), (3, 2), None),
+        (libvirt_error(REFUSAL), (3, 12), None),
+        (libvirt_error(REFUSAL), (3, 13), None),
+        (libvirt_error(REFUSAL), (1, 1), {"type": 2}),
+        (libvirt_error(REFUSAL), (1, 1), libvirt_error("gone")),
+    ],
+)
+def test_what_has_begun_is_never_started_again(exc, state, job):
+    domain = Pessimist(exc, state, job)
+    with pytest.raises(type(exc), match=re.escape(str(exc))):
+        pessimist(domain)
+    assert len(domain.tries) == 1
+
+
+def test_a_second_refusal_is_raised():
+    domain = Pessimist(libvirt_error(REFUSAL))
+    domain.migrateToURI3 = Refuses(domain.tries)
+    with pytest.raises(libvirt.libvirtError, match="Userfaultfd"):
+        pessimist(domain)
+    assert len(domain.tries) == 2
+
+
+class Refuses:
+    def __init__(self, tries):
+        self.tries = tries
+
+    def __call__(self, destination, params, flags):
+        self.tries.append((params, flags))
+        raise libvirt_error(REFUSAL)
+
+
+def test_a_fault_of_ours_leaves_postcopy_out(caplog):
+    domain = Pessimist(libvirt_error(REFUSAL))
+
+    def broken(reason):
+        raise RuntimeError("ours")
+
+    pessimist(domain, broken)
+    assert [bool(flags & POST) for _, flags in domain.tries] == [True, False]
+    assert "Nova goes on without it" in caplog.text
+
+
+def test_an_unknown_parameter_and_a_refusal_together():
+    """The first is left out, for the second post-copy is."""
+    refusal = libvirt_error(
+        "argument unsupported: post-copy is not supported with tunnelled "
+        "migration",
+        libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+    )
+    domain = Pessimist(refusal)
+    pessimist(domain)
+    assert [bool(flags & POST) for _, flags in domain.tries] == [True, False]

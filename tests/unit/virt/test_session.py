@@ -21,6 +21,7 @@ from nova_livemig_gpu.model import (
     Staircase,
     Surroundings,
 )
+from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
 from nova_livemig_gpu.virt import appetite
@@ -318,3 +319,48 @@ def test_progress_of_a_steered_end_tells_of_postcopy():
         sample=Sample(1.0, JobState.COMPLETED), postcopy=True
     )
     assert own.outcome(None).postcopy
+
+
+def refused_session(**changes):
+    """One whose post-copy QEMU refuses as it starts."""
+    own = session()
+    own.policy = AdaptivePolicy(
+        replace(budget("nova"), auto_converge=True, **changes),
+        Surroundings(overhead_ms=50),
+    )
+    own.plan = own.policy.plan()
+    assert own.plan.postcopy and not own.plan.auto_converge
+    return own
+
+
+def test_refused_postcopy_is_planned_without(caplog):
+    own = refused_session()
+    plan = own._without_postcopy("no userfaultfd")
+    assert plan is own.plan
+    assert not plan.postcopy and plan.auto_converge
+    assert plan.notes == ("no post-copy: no userfaultfd",)
+    own.sized(10, 1200)
+    assert own.policy.around.no_postcopy == "no userfaultfd"
+    assert own.policy.budget.timeout_s == 1200
+    kept = own.record.as_dict()
+    assert kept["no_postcopy"] == "no userfaultfd"
+    assert kept["plan"]["postcopy"] is False
+    assert "again without post-copy: no userfaultfd" in caplog.text
+
+
+def test_the_loop_that_waits_for_the_start_goes_on_without():
+    """Operation thread and monitor begin together."""
+    own = refused_session()
+    seen = []
+
+    class Waits(Job):
+        def sample(self, t_s):
+            if not seen:
+                own._without_postcopy("refused")
+                seen.append(own._loop.policy)
+                return Sample(t_s, JobState.NONE)
+            return Sample(t_s, JobState.COMPLETED)
+
+    own.steer(lambda _: Waits(None), None, FakeClock())
+    assert seen[0] is own.policy
+    assert seen[0].around.no_postcopy == "refused"
