@@ -172,7 +172,9 @@ def test_a_framebuffer_moves_there_and_back(lab: VfioLab) -> None:
 def test_nova_moves_servers_with_a_vgpu(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """By `openstack server migrate`, with post-copy permitted in nova.conf."""
+    """By `openstack server migrate`, with post-copy permitted in nova.conf;
+    and between cards that one vGPU fills, which must not keep a server from
+    coming back."""
     shared = paths.state_dir()
     python = shared / "venv/bin/python"
     if not python.exists():
@@ -197,5 +199,6 @@ def test_nova_moves_servers_with_a_vgpu(
     try:
         run("up", "--hosts", "vfio", "--rate-mbit", "0")
         run("vfio", "check", "--driver", "plugin", "--postcopy")
+        run("vfio", "check", "--driver", "plugin", "--full-card")
     finally:
         run("down")

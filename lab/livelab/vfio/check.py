@@ -4,11 +4,15 @@
 Stock Nova and the plugin, each with post-copy not permitted and permitted
 in nova.conf. QEMU moves no VFIO device by post-copy: with stock Nova that
 ends in ERROR, which is shown; all else must work.
+
+With --full-card: there, back and there again between two cards that one vGPU
+fills, with Nova's own filters alone and with this project's.
 """
 
 import argparse
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from livelab import events
@@ -18,8 +22,15 @@ from livelab.cloud.mode import DRIVERS, Driver
 from livelab.cloud.records import Server
 from livelab.errors import LabError
 from livelab.hosts import Host
-from livelab.vfio import clock, contents, mdev, state, table, watching
-from livelab.vfio.lab import VfioLab
+from livelab.vfio import (
+    clock,
+    contents,
+    fullcard,
+    mdev,
+    state,
+    table,
+    watching,
+)
 from livelab.vfio.machine import Machine
 
 CREATE_S = 240
@@ -29,10 +40,15 @@ MIGRATE_S = 300
 
 @dataclass(frozen=True)
 class Case:
-    """How Nova is set up."""
+    """How Nova is set up.
+
+    full: one vGPU fills a card; filters: the scheduler has the project's.
+    """
 
     driver: Driver
-    postcopy: bool
+    postcopy: bool = False
+    full: bool = False
+    filters: bool = False
 
     @property
     def must_work(self) -> bool:
@@ -68,25 +84,41 @@ class Leg:
 class Check:
     """The cases, one after the other, on a cloud with VFIO hosts."""
 
-    def __init__(self, client: Client, lab: VfioLab) -> None:
+    def __init__(
+        self, client: Client, cloud: hypervisors.VfioHypervisors
+    ) -> None:
         self.client = client
-        self.lab = lab
-        self.state = state.of(lab.machines[0])
+        self.cloud = cloud
+        self.lab = cloud.lab
+        self.state = state.of(self.lab.machines[0])
 
     def case(self, case: Case) -> Iterator[Leg]:
         """There, and if that works, back. Raises LabError."""
+        with contextlib.ExitStack() as stack:
+            for machine in self.lab.machines:
+                mdev.clean(machine)
+            if case.full:
+                stack.enter_context(fullcard.one_vgpu_each(self.lab.machines))
+                # nova-compute looks for GPUs when it starts.
+                self.cloud.show_types()
+            yield from self._case(case)
+
+    def _case(self, case: Case) -> Iterator[Leg]:
         permit = {"live_migration_permit_post_copy": case.postcopy}
-        for machine in self.lab.machines:
-            mdev.clean(machine)
-        computes.configure(case.driver, {"libvirt": permit})
+        computes.configure(
+            case.driver,
+            {"libvirt": permit, **(fullcard.SOON if case.full else {})},
+            fullcard.FILTERS if case.filters else {},
+        )
         image = contents.image(self.client.rest, contents.QUIET)
         name = f"check-{case.driver}-{int(case.postcopy)}"
+        legs = 3 if case.full else 2
         server = self.client.server_create(
             name, "v64", image, timeout=CREATE_S
         )
         try:
             self._wait_boot(server.id)
-            for _ in range(2):
+            for _ in range(legs):
                 leg = self._leg(case, server.id)
                 yield leg
                 if not leg.good:
@@ -97,6 +129,8 @@ class Check:
     def _leg(self, case: Case, server_id: str) -> Leg:
         before = self.client.server_show(server_id)
         source = self._machine(before)
+        if case.full:
+            self._tell(case, before)
         domain = source.connect().lookupByUUIDString(server_id)
         self.state.mark(source, domain)
         device = mdev.of(domain)
@@ -121,6 +155,18 @@ class Check:
             device_bytes=stats.get("vfio_data_transferred"),
             told=self._told(after),
         )
+
+    def _tell(self, case: Case, server: Server) -> None:
+        """Let the computes, and the filters, know what room there is."""
+        self.cloud.show_types()
+        if case.driver == "plugin" and case.filters:
+            source = server.host or ""
+            (target,) = (
+                host.name
+                for host in self.client.site.computes
+                if host.name != source
+            )
+            fullcard.wait_told(self.cloud, server.id, source, target)
 
     def _wait_boot(self, server_id: str) -> None:
         limit = time.monotonic() + BOOT_S
@@ -156,7 +202,22 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only where nova.conf permits it",
     )
+    parser.add_argument(
+        "--full-card",
+        action="store_true",
+        help="between cards that one vGPU fills",
+    )
     parser.set_defaults(run=run)
+
+
+def _cases(arguments: argparse.Namespace) -> Iterable[Case]:
+    for driver in arguments.driver or DRIVERS:
+        if arguments.full_card:
+            for filters in (False, True):
+                yield Case(driver, full=True, filters=filters)
+            continue
+        for postcopy in (True,) if arguments.postcopy else (False, True):
+            yield Case(driver, postcopy)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -167,13 +228,12 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         raise LabError("needs VFIO hosts; start with lab/up --hosts vfio")
     console = table.console()
-    check = Check(client, found.lab)
+    check = Check(client, found)
     legs: list[Leg] = []
     with events.running():
-        for driver in arguments.driver or DRIVERS:
-            for postcopy in (True,) if arguments.postcopy else (False, True):
-                for leg in check.case(Case(driver, postcopy)):
-                    legs.append(leg)
-                    console.print(table.line(leg))
+        for case in _cases(arguments):
+            for leg in check.case(case):
+                legs.append(leg)
+                console.print(table.line(leg))
     console.print(table.make(legs))
     return 0 if all(x.good for x in legs if x.case.must_work) else 1

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 HEADINGS = (
     "driver",
-    "post-copy",
+    "set up",
     "way",
     "migration",
     "server",
@@ -32,9 +32,8 @@ def console() -> Console:
 
 def line(leg: "Leg") -> str:
     """One migration on one line, as soon as it is over."""
-    permitted = "permitted" if leg.case.postcopy else "not permitted"
     said = (
-        f"{_mark(leg)} {leg.case.driver}, post-copy {permitted}, {leg.way}: "
+        f"{_mark(leg)} {leg.case.driver}, {_set_up(leg)}, {leg.way}: "
         f"{leg.migration} in {leg.seconds:.0f} s, server {leg.server}, device "
         f"state {leg.wrong or 'intact'}"
     )
@@ -49,7 +48,7 @@ def make(legs: Sequence["Leg"]) -> Table:
     for leg in legs:
         table.add_row(
             f"{_mark(leg)} {leg.case.driver}",
-            "permitted" if leg.case.postcopy else "no",
+            _set_up(leg),
             leg.way,
             leg.migration,
             leg.server,
@@ -58,6 +57,14 @@ def make(legs: Sequence["Leg"]) -> Table:
             "-" if leg.downtime_ms is None else f"{leg.downtime_ms} ms",
         )
     return table
+
+
+def _set_up(leg: "Leg") -> str:
+    if leg.case.full:
+        whose = "and our filters" if leg.case.filters else "Nova's filters"
+        return f"full card, {whose}"
+    permitted = "permitted" if leg.case.postcopy else "not permitted"
+    return f"post-copy {permitted}"
 
 
 def _state(leg: "Leg") -> str:
