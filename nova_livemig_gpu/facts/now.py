@@ -12,8 +12,8 @@ such a vGPU (``model.VgpuType.room``), 0-9 a-z A-Y, "Z" for 61 and more, "+"
 for one at least and perhaps more, "-" where unknown. ``check`` is the CRC-32
 of all before it. Version 1 has no "+".
 
-Who wrote it before idle vGPUs counted meant what can be created: fewer, never
-more. Whoever reads it needs no other eyes for the two.
+Earlier releases wrote what can be created, without the idle vGPUs that exist:
+never more than there is room for.
 """
 
 import zlib

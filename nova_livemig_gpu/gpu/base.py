@@ -23,10 +23,6 @@ from nova_livemig_gpu.model import (
 class GpuBackend(abc.ABC):
     """A source of facts on GPUs."""
 
-    #: It can tell which server has which vGPU; where it gives None for
-    #: ``active`` that is unknown then, and nobody else is asked.
-    knows_servers = False
-
     @abc.abstractmethod
     def score(self) -> int:
         """How well this backend knows this host; above 0, larger is better.

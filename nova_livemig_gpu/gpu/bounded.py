@@ -167,7 +167,6 @@ class BoundedBackend(GpuBackend):
         bound_s: float,
     ) -> None:
         self._backend = backend
-        self.knows_servers = backend.knows_servers
         self._bound_s = bound_s
         self._lane = Lane(f"GPU backend {name}", bound_s)
         self._of_vgpus = Lane(f"GPU backend {name}, vGPU metadata", bound_s)

@@ -148,11 +148,6 @@ class BackendChoice(GpuBackend):
             LOG.info("GPU backend: %s from now on", best.name)
         self._chosen = best
 
-    @property
-    def knows_servers(self) -> bool:  # type: ignore[override]
-        """See ``GpuBackend``."""
-        return self._chosen.backend.knows_servers
-
     def score(self) -> int:
         return self._chosen.score
 

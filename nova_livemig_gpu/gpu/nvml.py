@@ -64,8 +64,6 @@ class NvmlBackend(GpuBackend):
     parents that are no GPUs, are taken over from the kernel.
     """
 
-    knows_servers = True
-
     def __init__(self, kernel: SysfsBackend | None = None) -> None:
         self._kernel = kernel or SysfsBackend()
         self._once = Once()
@@ -88,7 +86,9 @@ class NvmlBackend(GpuBackend):
         parents = self._kernel.parents()
         found = self._each_gpu(parents, GpuReader.device)
         if found is None:
-            return None
+            # nova-compute in a container may have the library and no device:
+            # what the kernel tells is still so.
+            return self._kernel.devices() if parents else None
         others = [
             self._kernel.device(each)
             for each in parents
@@ -240,7 +240,7 @@ class NvmlBackend(GpuBackend):
 
     def _unusable(self, why: NoNvml) -> None:
         self._once.warn(
-            "nvml", f"NVML cannot be used, GPUs of this host unknown: {why}"
+            "nvml", f"NVML cannot be used, what it tells is unknown: {why}"
         )
 
 

@@ -2,9 +2,11 @@
 
 The source gives the metadata of the server's running vGPUs, the destination
 asks its NVML whether each could go on, on each GPU that was claimed for
-them. One "no" refuses; one unknown makes the whole unknown. Which vGPU comes
-to which GPU is not told, so that all pairs count: where the GPUs claimed on
-one host differ, this refuses rather than risks a server.
+them. Which vGPU comes to which GPU is not told. So it is a "no" where one of
+the vGPUs can go on nowhere, or one of the GPUs takes none of them; a "yes"
+where every pair is; and unknown otherwise.
+
+Example: a fits g1 only, b fits both. If a comes to g1 they go on.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +42,18 @@ def verdict(
     unclear = _unclear(metadata, wanted, gpus)
     if unclear is not None:
         return unclear
-    return _all(_each_gpu(metadata, gpus, ask))
+    of_gpus = _of_gpus(metadata, gpus, ask)
+    pairs = _all([pair for of_gpu in of_gpus for pair in of_gpu])
+    if pairs.compatible is not False:
+        return pairs
+    of_vgpus = zip(*of_gpus, strict=True)
+    ends = _all([_any(each) for each in (*of_gpus, *of_vgpus)])
+    if ends.compatible is False:
+        return ends
+    return Verdict(
+        None,
+        f"which vGPU comes to which GPU is not known, and {pairs.reason}",
+    )
 
 
 def any_verdict(
@@ -51,20 +64,16 @@ def any_verdict(
 ) -> Verdict:
     """Return NVML's verdict before anything is claimed.
 
-    One GPU on which all vGPUs could go on is enough; where there is none,
-    an unknown one makes the whole unknown.
+    For each vGPU one GPU is enough, since two of another type may come to two
+    GPUs; where there is none, an unknown one makes the whole unknown.
 
     :param gpus: addresses of the GPUs of this host that have the type
     """
     unclear = _unclear(metadata, wanted, gpus)
     if unclear is not None:
         return unclear
-    found = _each_gpu(metadata, gpus, ask)
-    for wish in (True, None):
-        for verdict in found:
-            if verdict.compatible is wish:
-                return verdict
-    return found[0]
+    of_vgpus = zip(*_of_gpus(metadata, gpus, ask), strict=True)
+    return _all([_any(each) for each in of_vgpus])
 
 
 def _unclear(
@@ -82,22 +91,20 @@ def _unclear(
     return None
 
 
-def _each_gpu(
+def _of_gpus(
     metadata: VgpuMetadata,
     gpus: Sequence[str],
     ask: Callable[[bytes, str], Compatibility],
-) -> list[Verdict]:
-    """Return for each GPU whether all vGPUs could go on there."""
+) -> list[list[Verdict]]:
+    """Return for each GPU whether each vGPU could go on there."""
     found = []
     for gpu in dict.fromkeys(gpus):
         answers = [ask(blob, gpu) for blob in metadata.blobs or ()]
         found.append(
-            _all(
-                [
-                    Verdict(answer.live, _sentence(gpu, answer))
-                    for answer in answers
-                ]
-            )
+            [
+                Verdict(answer.live, _sentence(gpu, answer))
+                for answer in answers
+            ]
         )
     return found
 
@@ -108,8 +115,18 @@ def _sentence(gpu: str, answer: Compatibility) -> str:
 
 
 def _all(verdicts: Sequence[Verdict]) -> Verdict:
-    for wish in (False, None):
+    return _first(verdicts, (False, None)) or Verdict(True, "NVML: live")
+
+
+def _any(verdicts: Sequence[Verdict]) -> Verdict:
+    return _first(verdicts, (True, None)) or verdicts[0]
+
+
+def _first(
+    verdicts: Sequence[Verdict], wishes: Sequence[bool | None]
+) -> Verdict | None:
+    for wish in wishes:
         for verdict in verdicts:
             if verdict.compatible is wish:
                 return verdict
-    return Verdict(True, "NVML: live")
+    return None

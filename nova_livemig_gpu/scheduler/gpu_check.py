@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from nova_livemig_gpu.conf.scheduler import Rules
-from nova_livemig_gpu.model import GpuDevice, VgpuType
+from nova_livemig_gpu.model import GpuDevice, VgpuKind, VgpuType
 from nova_livemig_gpu.scheduler import gpu_modes
 from nova_livemig_gpu.scheduler.exactness import NVML, nvml_decides
 from nova_livemig_gpu.scheduler.needs import VgpuNeeds
@@ -85,6 +85,13 @@ def _kind(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
 def _type(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
     if find_type(there, need.type) is not None:
         return None
+    if _lists_free_types_only(there, need):
+        return Verdict(
+            "vgpu.full",
+            False,
+            f"{there.name} has no {need.type.name or need.type.type_id} that "
+            "is idle, and can make none now",
+        )
     given = ", ".join(f"{t.name} ({t.type_id})" for t in there.types[:4])
     return Verdict(
         "vgpu.type",
@@ -93,6 +100,19 @@ def _type(there: GpuDevice, need: VgpuNeeds, rules: Rules) -> Verdict | None:
         f"({need.type.type_id}), which the server has; it has "
         + (given or "none")
         + (", ..." if len(there.types) > 4 else ""),
+    )
+
+
+def _lists_free_types_only(there: GpuDevice, need: VgpuNeeds) -> bool:
+    """Whether a type that is not listed may be one that the GPU has.
+
+    Of virtual functions the kernel tells the types that they have, and those
+    that can be made now; NVML alone tells all that a GPU has.
+    """
+    return (
+        there.kind is VgpuKind.VF
+        and there.vgpu_manager is None
+        and all(each.type_id != need.type.type_id for each in there.types)
     )
 
 

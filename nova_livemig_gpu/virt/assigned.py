@@ -71,10 +71,10 @@ class WithNova(GpuBackend):
         return self._backend.guest_drivers()
 
     def active(self) -> Sequence[ActiveVgpu] | None:
-        """Return the vGPUs in use, from Nova where the backend cannot know
-        them."""
+        """Return the vGPUs in use, from Nova where the backend cannot tell
+        them, or cannot now."""
         found = self._backend.active()
-        if found is not None or self._backend.knows_servers:
+        if found is not None:
             return found
         return tuple(
             ActiveVgpu(each.server, each.gpu, each.type_id)

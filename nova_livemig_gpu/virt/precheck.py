@@ -26,7 +26,7 @@ from nova_livemig_gpu.facts import codec
 from nova_livemig_gpu.model import HostFacts, VgpuType
 from nova_livemig_gpu.scheduler import cpu_check, options, server
 from nova_livemig_gpu.scheduler.needs import ServerNeeds
-from nova_livemig_gpu.scheduler.verdict import Verdict
+from nova_livemig_gpu.scheduler.verdict import LAST_RESORT, Verdict
 from nova_livemig_gpu.scheduler.vgpu_filter import VGPUCompatibilityFilter
 from nova_livemig_gpu.scheduler.views import Views
 
@@ -82,7 +82,7 @@ def _refusal(wanted: ServerNeeds, here: HostFacts) -> Verdict | None:
     table = Views().look([_Here(codec.encode(_roomy(here)))])
     for each in _FILTERS:
         (found,) = each().judge(wanted, rules)(table)
-        if found.ok is False:
+        if found.ok is False and found.code not in LAST_RESORT:
             return found
     return None
 

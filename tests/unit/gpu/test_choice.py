@@ -18,9 +18,8 @@ from nova_livemig_gpu.model import GpuDevice
 class Scored(NullBackend):
     """Gives its scores in turn, the last again and again."""
 
-    def __init__(self, *scores: Any, knows: bool = False) -> None:
+    def __init__(self, *scores: Any) -> None:
         self._scores = list(scores)
-        self.knows_servers = knows
         self.asked = 0
 
     def score(self) -> int:
@@ -110,15 +109,13 @@ def test_without_any_it_is_a_host_without_gpus(world: World) -> None:
 )
 def test_who_could_not_score_is_asked_again(world: World, first: Any) -> None:
     """A driver that is loaded after nova-compute has started."""
-    sysfs, nvml = Scored(50), Scored(first, 100, knows=True)
+    sysfs, nvml = Scored(50), Scored(first, 100)
     chosen = world.choose(nvml, sysfs)
     assert chosen.devices() == sysfs.devices()
-    assert not chosen.knows_servers
     world.now_s += 29
     assert chosen.devices() == sysfs.devices()
     world.now_s += 1
     assert chosen.devices() == nvml.devices()
-    assert chosen.knows_servers
     assert nvml.asked == 2
 
 
@@ -211,4 +208,4 @@ def test_with_real_threads() -> None:
 def test_every_question_is_passed_on(wrapper: type[GpuBackend]) -> None:
     """A default of the base class would answer for the backend."""
     asked = {name for name in vars(GpuBackend) if not name.startswith("_")}
-    assert asked - {"knows_servers"} <= set(vars(wrapper))
+    assert asked <= set(vars(wrapper))

@@ -78,17 +78,19 @@ def test_a_card_that_is_given_away_whole(
 
 
 def test_a_driver_that_is_loaded_later(host: Host, kernel: Kernel) -> None:
-    """nova-compute came first: NVML's backend is chosen, and waits."""
+    """nova-compute came first: NVML's backend is chosen, and waits; until
+    then the kernel's word is all there is."""
     kernel.pci("0000:3b:00.0")
     kernel.vf("0000:3b:00.4", "0000:3b:00.0", "0", "1131 : NVIDIA H100-20C")
     told = host.ask(
         faulty("nvmlInitWithFlags", code=DRIVER_NOT_LOADED, last=2),
         """
         waits = backend.score() > backend._kernel.score()
-        result = waits, backend.devices(), len(backend.devices())
+        before, after = backend.devices(), backend.devices()
+        result = waits, [gpu.name for gpu in before], len(after)
         """,
     )
-    assert told.result == (True, None, 2)
+    assert told.result == (True, ["PCI 10de:2330"], 2)
     assert len(told.warnings) == 1
 
 

@@ -44,15 +44,47 @@ def test_what_is_not_known_is_never_compatible(case):
     assert found.reason
 
 
-def test_one_no_among_many_refuses():
-    answers = {
-        (b"a", "g1"): LIVE,
-        (b"b", "g1"): UNKNOWN,
-        (b"a", "g2"): COLD,
-        (b"b", "g2"): LIVE,
-    }
-    found = decide(VgpuMetadata((b"a", b"b")), 2, ("g1", "g2"), answers)
-    assert found.compatible is False and "g2" in found.reason
+TWO = VgpuMetadata((b"a", b"b"))
+
+
+def two(a1, b1, a2, b2):
+    """Decide on vGPUs a and b, to which g1 and g2 have been claimed."""
+    pairs = ((b"a", "g1"), (b"b", "g1"), (b"a", "g2"), (b"b", "g2"))
+    answers = dict(zip(pairs, (a1, b1, a2, b2), strict=True))
+    return decide(TWO, 2, ("g1", "g2"), answers)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (COLD, LIVE, COLD, LIVE),  # a goes nowhere
+        (LIVE, LIVE, COLD, COLD),  # g2 takes none
+        (COLD, COLD, COLD, COLD),
+        (COLD, UNKNOWN, COLD, UNKNOWN),
+    ],
+)
+def test_where_one_has_no_place_it_is_refused(answers):
+    found = two(*answers)
+    assert found.compatible is False and "host driver" in found.reason
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (LIVE, COLD, COLD, LIVE),  # each has its own
+        (LIVE, LIVE, COLD, LIVE),
+        (LIVE, UNKNOWN, COLD, LIVE),
+    ],
+)
+def test_what_may_fit_is_not_refused(answers):
+    found = two(*answers)
+    assert found.compatible is None
+    assert "which vGPU comes to which GPU" in found.reason
+
+
+def test_where_all_fit_everywhere_it_is_live():
+    assert two(LIVE, LIVE, LIVE, LIVE).compatible is True
+    assert two(LIVE, LIVE, UNKNOWN, LIVE).compatible is None
 
 
 def first(gpus, answers, metadata=META, wanted=1):
@@ -75,3 +107,13 @@ def test_before_a_claim_what_is_not_known_is_not_compatible():
     assert first(("g1",), {"g1": LIVE}, wanted=2).compatible is None
     nothing = VgpuMetadata(None, "timeout")
     assert first(("g1",), {"g1": LIVE}, nothing).compatible is None
+
+
+def test_before_a_claim_two_vgpus_may_come_to_two_gpus():
+    """Two types of which no GPU has both."""
+
+    def ask(blob, gpu):
+        return LIVE if (blob, gpu) in {(b"a", "g1"), (b"b", "g2")} else COLD
+
+    assert any_verdict(TWO, 2, ("g1", "g2"), ask).compatible is True
+    assert any_verdict(TWO, 2, ("g1",), ask).compatible is False

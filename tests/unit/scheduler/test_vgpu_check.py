@@ -301,6 +301,29 @@ def test_an_sriov_vf_is_treated_alike() -> None:
     assert between(full, gpu) == ("vgpu.full", False)
 
 
+VF = {"kind": VgpuKind.VF, "vgpu_manager": None}
+
+
+@pytest.mark.parametrize(
+    ("there", "code"),
+    [
+        # full of others: what it could make otherwise the kernel does not say
+        ({**VF, "types": (builders.a_type(2, creatable=0),)}, "vgpu.full"),
+        ({**VF, "types": ()}, "vgpu.full"),
+        # the same number, another name
+        ({**VF, "types": (OTHER_NAME,)}, "vgpu.type"),
+        # NVML, or an mdev's parent, lists all types
+        ({**VF, "vgpu_manager": "570.1", "types": ()}, "vgpu.type"),
+        ({**VF, "kind": VgpuKind.MDEV, "types": ()}, "vgpu.type"),
+    ],
+)
+def test_what_virtual_functions_do_not_offer_now(
+    there: dict[str, Any], code: str
+) -> None:
+    here = a_gpu(kind=there["kind"], vgpu_manager=None)
+    assert by_default(a_gpu(**there), here).code == code
+
+
 def test_a_parent_that_is_no_pci_device() -> None:
     """mtty: no board, no driver version; its name is what it is."""
     kind = VgpuKind.MDEV

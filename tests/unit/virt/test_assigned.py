@@ -20,10 +20,9 @@ FULL = (build.a_type(1, creatable=0), build.a_type(2, creatable=0))
 
 
 class Backend(GpuBackend):
-    def __init__(self, active=None, knows=False, gpus=()):
+    def __init__(self, active=None, gpus=()):
         self._active = active
         self._gpus = gpus
-        self.knows_servers = knows
 
     def score(self):
         return 1
@@ -83,14 +82,15 @@ def test_nova_tells_where_a_backend_cannot_know():
     assert vgpu == ActiveVgpu("s1", PF, "nvidia-1")
 
 
-def test_a_backend_that_hangs_is_unknown_not_empty():
-    backend = Backend(None, knows=True, gpus=None)
-    both = WithNova(backend, Driver([mdev("m1")], {"m1": "s1"}))
-    assert (both.active(), both.devices()) == (None, None)
+def test_of_a_backend_that_hangs_the_gpus_are_unknown_not_empty():
+    """Nova still tells which server has which mdev."""
+    both = WithNova(Backend(gpus=None), Driver([mdev("m1")], {"m1": "s1"}))
+    assert both.devices() is None
+    assert [each.server for each in both.active()] == ["s1"]
 
 
 def test_what_a_backend_knows_counts():
-    backend = Backend((), knows=True, gpus=(of_mdevs(),))
+    backend = Backend((), gpus=(of_mdevs(),))
     driver = Driver([mdev("m1")], {"m1": "s1"})
     assert WithNova(backend, driver).active() == ()
 
@@ -98,7 +98,7 @@ def test_what_a_backend_knows_counts():
 @pytest.mark.parametrize("knows", [True, False])
 def test_an_mdev_that_no_server_has_is_idle(knows):
     """With NVML and without: NVML knows no vGPU before its server runs."""
-    backend = Backend(() if knows else None, knows, (of_mdevs(),))
+    backend = Backend(() if knows else None, (of_mdevs(),))
     driver = Driver([mdev("m1"), mdev("m2")], {"m1": "s1"})
     assert idle(backend, driver) == {"nvidia-1": 1, "nvidia-2": 0}
 

@@ -71,8 +71,6 @@ class World:
             clock=lambda: self.now_s,
         )
 
-    knows_servers = True
-
     def score(self):
         return 1
 

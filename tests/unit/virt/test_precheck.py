@@ -5,6 +5,7 @@ from nova import exception
 
 from nova_livemig_gpu.conf.scheduler import Rules
 from nova_livemig_gpu.facts import codec
+from nova_livemig_gpu.model import VgpuKind
 from nova_livemig_gpu.virt import precheck
 from tests import builders_facts as build
 
@@ -125,3 +126,11 @@ def test_room_is_novas_to_judge(room):
     this very server."""
     full = build.a_gpu(types=(build.a_type(1, **room),))
     check(SOURCE, build.a_host(gpus=(full,)))
+
+
+def test_functions_that_offer_another_type_now_are_left_to_nova():
+    """Without NVML it is not known what else they could be."""
+    vf = {"kind": VgpuKind.VF, "vgpu_manager": None}
+    source = build.a_host(gpus=(build.a_gpu(**vf),), active=(build.a_vgpu(),))
+    other = build.a_gpu(**vf, types=(build.a_type(2),))
+    check(source, build.a_host(gpus=(other,)))
