@@ -57,6 +57,11 @@ class InvalidCurve(LiveMigrationError):
     msg_fmt = "Dirty curve: %(field)s is wrong: %(reason)s"
 
 
+class InvalidCase(LiveMigrationError):
+    code = "livemig_gpu.case.invalid"
+    msg_fmt = "%(file)s: %(field)s is wrong: %(reason)s"
+
+
 class MigrationRefused(LiveMigrationError):
     """A migration that must not start, and why."""
 

@@ -2,17 +2,17 @@
 
 Names: R bytes of pages left, B rate of pages in bytes/s, L downtime limit.
 
-* After ``setup_s`` the first pass sends all memory; zero pages cost their
-  search only. R falls at B.
+* After ``setup_s``, and the disks where they are copied, the first pass sends
+  all memory; zero pages cost their search only. R falls at B. The devices'
+  state that can be sent before the stop follows in it.
 * QEMU looks every ``slice_s``. A pass ends with the first look at which R <=
-  B * L. The dirty pages are collected: with D distinct bytes written since
-  the last collection and W the memory that the guest writes, R' = R + D -
-  R_w * D / W: pages of W that were still to be sent, R_w, are not counted
-  twice. In the first pass W lies evenly in all memory, later all of R lies
-  in W. Collecting takes ``sync_s_per_gib``.
-* If R' + device state <= B * L the guest is stopped, and what is left is sent
-  at the link's rate (QEMU has no limit there), or else the next pass begins.
-  The pause is that time and ``overhead_ms``.
+  B * L; B is the bandwidth for the switchover where QEMU was told one. The
+  dirty pages are collected: R grows by what was written since the last
+  collection and was not waiting already (``planning.regions``). Collecting
+  takes ``sync_s_per_gib``.
+* If R + the device state of the stop <= B * L the guest is stopped, and what
+  is left is sent at the link's rate (QEMU has no limit there), or else the
+  next pass begins. The pause is that time and ``overhead_ms``.
 * Auto-converge: ``planning.throttle``, at each collection; and a collection
   every ``throttle_sync_s`` at least.
 * Post-copy: collects, pauses for ``postcopy_ms``, sends R once. It is refused
@@ -32,7 +32,7 @@ import random
 from dataclasses import replace
 from enum import Enum
 
-from nova_livemig_gpu.model import JobState
+from nova_livemig_gpu.model import JobState, StartPlan
 from nova_livemig_gpu.planning import rates
 from nova_livemig_gpu.planning.host import (
     PAGE_BYTES,
@@ -40,7 +40,8 @@ from nova_livemig_gpu.planning.host import (
     Hosts,
 )
 from nova_livemig_gpu.planning.outgoing import Outgoing
-from nova_livemig_gpu.planning.throttle import Throttle
+from nova_livemig_gpu.planning.regions import Regions
+from nova_livemig_gpu.planning.throttle import QEMU_STEPS, Throttle
 
 _GIB = 2**30
 _MIB = 2**20
@@ -65,6 +66,8 @@ class Engine:
 
     :ivar t_s: how far it has got
     :ivar out: what is left and what was sent
+    :ivar device_sent_bytes: device state that was sent
+    :ivar stopped: the guest stands still
     :ivar downtime_ms: pause of the guest; None: none so far
     :ivar work_s: seconds of work that the guest got done
     """
@@ -73,34 +76,33 @@ class Engine:
         self,
         guest: Guest,
         hosts: Hosts,
-        auto_converge: bool,
-        throttle: Throttle,
-        cap_mib_s: int,
+        plan: StartPlan,
         seed: int,
         cut_s: float | None,
     ) -> None:
-        """:param cap_mib_s: limit of the rate before the stop; 0: none
-
-        :param cut_s: the job is cancelled then
-        """
+        """:param cut_s: the job is cancelled then"""
         self._guest, self._hosts = guest, hosts
-        self._auto_converge, self._cut_s = auto_converge, cut_s
+        self._auto_converge, self._cut_s = plan.auto_converge, cut_s
         self._dice = random.Random(seed)
         self.limit_ms = _QEMU_LIMIT_MS
-        self._cap_mib_s = cap_mib_s
+        self._cap_mib_s = plan.bandwidth_mib_s
+        self._switchover_mib_s = plan.switchover_mib_s
         self.phase = Phase.SETUP
         self.state = JobState.RUNNING
         self.t_s = 0.0
         self.out = Outgoing(guest.total_bytes, guest.nonzero_bytes)
+        self._regions = Regions(guest.writer)
+        self._device_left_bytes = float(guest.device_bytes)
+        self._device_bps = self.device_sent_bytes = 0.0
         self.rates = rates.Rates()
         self.iteration = 0
         self._pass_s = self._collected_s = 0.0
         self.dirty_bps: float | None = None
-        self.throttle = throttle
+        self.throttle = Throttle(steps=plan.throttle or QEMU_STEPS)
         self.work_s = 0.0
-        self._stopped = False
+        self.stopped = False
         self.downtime_ms: float | None = None
-        self._end_s = 0.0
+        self._end_s = self._fixed_s = 0.0
 
     # ---- what it is told
 
@@ -115,10 +117,7 @@ class Engine:
             self._set_rate()
 
     def set_link(self, link_bps: float) -> None:
-        """What the link carries from now on: others may come or go.
-
-        A pause or post-copy that has begun goes on as it began.
-        """
+        """What the link carries from now on: others may come or go."""
         hosts = self._hosts
         if abs(link_bps - hosts.link_bps) <= _SAME * link_bps:
             return
@@ -126,10 +125,29 @@ class Engine:
         self._hosts = replace(hosts, link_mbps=mbps)
         if self.phase is Phase.PRECOPY:
             self._set_rate()
+        elif self.phase is Phase.LAST:
+            self._slow_last(hosts.link_bps / link_bps)
+
+    @property
+    def disk_left_bytes(self) -> float:
+        """What is left of the disks."""
+        gone_s = max(self.t_s - self._hosts.setup_s, 0.0)
+        whole_s = self._guest.disk_s
+        left = 1.0 - min(gone_s / whole_s, 1.0) if whole_s else 0.0
+        return self._guest.disk_bytes * left
+
+    @property
+    def sends(self) -> bool:
+        """Whether something is on the link now."""
+        if self.phase is Phase.SETUP:
+            return self.disk_left_bytes > 0 and self.t_s > self._hosts.setup_s
+        return self.phase in (Phase.PRECOPY, Phase.LAST)
 
     @property
     def cap_bps(self) -> float | None:
         """Most that it sends now, bytes/s; None: no limit but the link."""
+        if self.phase is Phase.SETUP and self._guest.disk_s:
+            return self._guest.disk_bytes / self._guest.disk_s
         if self.phase is not Phase.PRECOPY or not self._cap_mib_s:
             return None
         return self._cap_mib_s * _MIB
@@ -139,7 +157,7 @@ class Engine:
         self._collect()
         self.downtime_ms = self._hosts.postcopy_ms
         pause_s = self._hosts.postcopy_ms / 1e3
-        self._last(self._rest_bytes / self._hosts.link_bps + pause_s)
+        self._last(self._rest_bytes / self._hosts.link_bps + pause_s, pause_s)
 
     def pause(self) -> None:
         """Stop the guest; what is left is sent at the present rate."""
@@ -170,7 +188,8 @@ class Engine:
     def _next_event_s(self) -> float:
         match self.phase:
             case Phase.SETUP:
-                return max(self._hosts.setup_s, self.t_s)
+                setup_s = self._hosts.setup_s + self._guest.disk_s
+                return max(setup_s, self.t_s)
             case Phase.PRECOPY:
                 return self._pass_end_s()
             case _:
@@ -178,7 +197,10 @@ class Engine:
 
     def _pass_end_s(self) -> float:
         spare = max(self.out.left_bytes - self._threshold(), 0.0)
+        if self._device_left_bytes:
+            spare = self.out.left_bytes
         fits_s = max(self.t_s, self._pass_s) + spare / self.rates.page_bps
+        fits_s += self._device_left_bytes / self.rates.wire_bps
         slice_s = self._hosts.slice_s
         slices = math.ceil((fits_s - self._pass_s) / slice_s - _SAME)
         end_s = self._pass_s + max(slices, 1) * slice_s
@@ -189,6 +211,8 @@ class Engine:
 
     def _threshold(self) -> float:
         """What QEMU takes for sent within the limit."""
+        if self._switchover_mib_s is not None:
+            return self._switchover_mib_s * _MIB * self.limit_ms / 1e3
         return self.rates.seen_bps * self.limit_ms / 1e3
 
     def _flow(self, until_s: float) -> None:
@@ -197,15 +221,28 @@ class Engine:
         if seconds <= 0:
             return
         self.t_s = until_s
-        if not self._stopped:
+        if not self.stopped:
             self.work_s += seconds * self._share
         if self.phase is Phase.PRECOPY:
             sending_s = until_s - max(self._pass_s, until_s - seconds)
-            self.out.send(self.rates.page_bps * max(sending_s, 0.0))
+            self._send(max(sending_s, 0.0))
         elif self.phase is Phase.LAST:
             self.out.send_last(
                 self.rates.page_bps * seconds, self.rates.wire_bps * seconds
             )
+            self.device_sent_bytes += self._device_bps * seconds
+
+    def _send(self, seconds: float) -> None:
+        """Send pages, and the devices' first copy after them."""
+        memory_s = seconds
+        if self._device_left_bytes:
+            memory_s = min(seconds, self.out.left_bytes / self.rates.page_bps)
+            device = self.rates.wire_bps * (seconds - memory_s)
+            device = min(device, self._device_left_bytes)
+            self._device_left_bytes -= device
+            self.device_sent_bytes += device
+            self.out.sent_bytes += device
+        self.out.send(self.rates.page_bps * memory_s)
 
     @property
     def _share(self) -> float:
@@ -254,53 +291,71 @@ class Engine:
     def _collect(self) -> None:
         """Add what was written since the last time to what is left."""
         age_s = self._guest.age_s
-        writer = self._guest.writer
-        dirtied = writer.distinct_bytes(
-            age_s + self._collected_s, age_s + self.t_s, self._share
+        total = self._guest.total_bytes
+        fresh = self._regions.collect(
+            self.out.left_bytes,
+            total if self.iteration == 1 else None,
+            (age_s + self._collected_s, age_s + self.t_s),
+            self._share,
         )
-        reach = writer.reach_bytes(age_s + self.t_s)
-        both = self._unsent(reach) * dirtied / reach if reach else 0.0
-        fresh = max(dirtied - both, 0.0)
         seconds = self.t_s - self._collected_s
         if seconds > 0:
             self.dirty_bps = fresh / seconds
-        self.out.left_bytes += fresh
+        self.out.left_bytes = min(self.out.left_bytes + fresh, float(total))
         self._collected_s = self.t_s
         if self._auto_converge:
             self.throttle = self.throttle.collected(
                 self.t_s, self.out.sent_bytes, fresh
             )
 
-    def _unsent(self, reach: float) -> float:
-        """What of the memory that the guest writes is still to be sent."""
-        if self.iteration == 1:
-            return reach * self.out.left_bytes / self._guest.total_bytes
-        return min(self.out.left_bytes, reach)
-
     def _switchover(self) -> None:
         self._stop(self._hosts.link_bps)
 
     def _stop(self, wire_bps: float) -> None:
-        pause_s = self._rest_bytes / wire_bps + self._hosts.overhead_ms / 1e3
-        self._stopped = True
+        overhead_s = self._hosts.overhead_ms / 1e3
+        pause_s = self._rest_bytes / wire_bps + overhead_s
+        self.stopped = True
         self.downtime_ms = pause_s * 1e3
-        self._last(pause_s)
+        self._last(pause_s, overhead_s)
 
     @property
     def _rest_bytes(self) -> float:
         """What is left, on the wire."""
         return self.out.rest_bytes + self._guest.device_stop_bytes
 
-    def _last(self, seconds: float) -> None:
-        """Send the rest once, in so many seconds."""
+    def _last(self, seconds: float, fixed_s: float) -> None:
+        """Send the rest once, in so many seconds.
+
+        :param fixed_s: of these, what is not sending
+        """
         self._end_s = self.t_s + seconds + self._hosts.end_s
+        self._fixed_s = fixed_s + self._hosts.end_s
         seconds = max(self._end_s - self.t_s, _SAME)
         self.rates = replace(
             self.rates,
             wire_bps=self._rest_bytes / seconds,
             page_bps=self.out.left_bytes / seconds,
         )
+        self._device_bps = self._guest.device_stop_bytes / seconds
         self.phase = Phase.LAST
+
+    def _slow_last(self, factor: float) -> None:
+        """Let what is left of the sending take so many times as long."""
+        left_s = self._end_s - self.t_s
+        sending_s = left_s - min(self._fixed_s, left_s)
+        more_s = (factor - 1.0) * sending_s
+        if not left_s or not more_s:
+            return
+        self._end_s += more_s
+        if self.stopped and self.downtime_ms is not None:
+            self.downtime_ms += more_s * 1e3
+        share = left_s / (left_s + more_s)
+        self.rates = replace(
+            self.rates,
+            wire_bps=self.rates.wire_bps * share,
+            page_bps=self.rates.page_bps * share,
+        )
+        self._device_bps *= share
 
     def _finish(self, state: JobState) -> None:
         self.phase = Phase.ENDED

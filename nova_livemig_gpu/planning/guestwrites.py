@@ -12,6 +12,8 @@ Zipf       sum over ranks k of 1 - exp(-n p(k)), p(k) about 1 / (k ln P):
 Burst      as Sweep, writing for ``period_s`` and resting for as long
 Grow       as Sweep over a part of W that grows from 0 to W in ``period_s``
 Threads    the sum of several, each with its own memory
+Windowed   another one, from one age to another; nothing before and after
+Several    as Threads, and each one's memory is told apart (``regions``)
 Idle       0
 =========  =============================================================
 
@@ -42,6 +44,15 @@ class Writer(abc.ABC):
     @abc.abstractmethod
     def reach_bytes(self, age_s: float) -> float:
         """Memory that has been or will be written around that age."""
+
+    @property
+    def regions(self) -> tuple["Writer", ...]:
+        """Writers whose memory is to be told apart."""
+        return (self,)
+
+    def steady(self, age_s: float) -> "Writer":
+        """What it does at that age, for ever."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -172,3 +183,46 @@ class Threads(Writer):
 
     def reach_bytes(self, age_s: float) -> float:
         return sum(part.reach_bytes(age_s) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Windowed(Writer):
+    """Writes from one age to another.
+
+    :ivar to_s: None: for ever
+    """
+
+    writer: Writer
+    from_s: float = 0.0
+    to_s: float | None = None
+
+    def distinct_bytes(
+        self, start_s: float, end_s: float, share: float = 1.0
+    ) -> float:
+        start_s = max(start_s, self.from_s)
+        if self.to_s is not None:
+            end_s = min(end_s, self.to_s)
+        if end_s <= start_s:
+            return 0.0
+        return self.writer.distinct_bytes(start_s, end_s, share)
+
+    def reach_bytes(self, age_s: float) -> float:
+        if age_s <= self.from_s:
+            return 0.0
+        return self.writer.reach_bytes(age_s)
+
+    def steady(self, age_s: float) -> Writer:
+        ended = self.to_s is not None and age_s >= self.to_s
+        return Idle() if ended or age_s < self.from_s else self.writer
+
+
+@dataclass(frozen=True)
+class Several(Threads):
+    """Several writers, each with memory of its own, told apart."""
+
+    @property
+    def regions(self) -> tuple[Writer, ...]:
+        return tuple(self.parts)
+
+    def steady(self, age_s: float) -> Writer:
+        return Several(tuple(each.steady(age_s) for each in self.parts))

@@ -23,6 +23,8 @@ class Guest:
     :ivar age_s: how long it has been writing when the migration starts
     :ivar device_bytes: device state that is copied before the stop
     :ivar device_stop_bytes: device state that is copied in the pause
+    :ivar disk_bytes: disks that are copied before memory flows
+    :ivar disk_s: how long that takes
     """
 
     total_bytes: int
@@ -32,6 +34,13 @@ class Guest:
     age_s: float = 60.0
     device_bytes: int = 0
     device_stop_bytes: int = 0
+    disk_bytes: int = 0
+    disk_s: float = 0.0
+
+    @property
+    def has_device(self) -> bool:
+        """Whether it has device state."""
+        return bool(self.device_bytes or self.device_stop_bytes)
 
     def work_share(self, throttle_percent: int) -> float:
         """Share of its full rate that it reaches under a throttle."""

@@ -6,13 +6,14 @@ state, before memory flows or while the guest is stopped, and an abort after
 the switch to post-copy.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from nova_livemig_gpu.migration.loop import Clock, Job, JobRefused
 from nova_livemig_gpu.model import JobState, Sample, StartPlan
 from nova_livemig_gpu.planning.engine import Engine, Phase
 from nova_livemig_gpu.planning.host import PAGE_BYTES, Guest, Hosts
-from nova_livemig_gpu.planning.throttle import QEMU_STEPS, Throttle
+from nova_livemig_gpu.planning.recorded import RecordedEngine, RecordedGuest
 from nova_livemig_gpu.policies.progress import Progress
 
 
@@ -36,6 +37,7 @@ class Seen:
     :ivar total_s: when the job ended
     :ivar downtime_ms: pause of the guest; None: it was never paused
     :ivar sent_bytes: on the wire
+    :ivar postcopy_s: how long it was in post-copy; 0: never
     :ivar work_share: what the guest got done, of what it would have without
         a migration
     """
@@ -49,6 +51,8 @@ class Seen:
     paused: bool
     throttle_percent: int
     work_share: float
+    # Not among the figures that a result is compared by.
+    postcopy_s: float = field(default=0.0, repr=False)
 
 
 class SimulatedQemu(Job):
@@ -65,22 +69,25 @@ class SimulatedQemu(Job):
     ) -> None:
         """:param cut_s: the job is cancelled then"""
         self._guest, self._plan, self._clock = guest, plan, clock
-        self._engine = Engine(
-            guest,
-            hosts,
-            plan.auto_converge,
-            Throttle(steps=plan.throttle or QEMU_STEPS),
-            plan.bandwidth_mib_s,
-            seed,
-            cut_s,
-        )
+        self._engine: Engine
+        if isinstance(guest, RecordedGuest):
+            self._engine = RecordedEngine(guest, hosts, plan, seed, cut_s)
+        else:
+            self._engine = Engine(guest, hosts, plan, seed, cut_s)
         self._postcopy = self._paused = False
+        self._switched_s = 0.0
 
     def sample(self, t_s: float) -> Sample:
         now = self._engine
         now.advance(self._clock.now())
+        disk: dict[str, Any] = {}
+        if self._guest.disk_bytes:
+            disk = {
+                "disk_total_bytes": self._guest.disk_bytes,
+                "disk_remaining_bytes": int(now.disk_left_bytes),
+            }
         if not now.iteration:
-            return Sample(t_s, now.state)
+            return Sample(t_s, now.state, **disk)
         return Sample(
             t_s,
             now.state,
@@ -94,6 +101,9 @@ class SimulatedQemu(Job):
             normal_pages=int(now.out.normal_bytes / PAGE_BYTES),
             zero_pages=int(now.out.zero_bytes / PAGE_BYTES),
             throttle_percent=now.throttle.percent or None,
+            vfio_bytes=int(now.device_sent_bytes) or None,
+            stopped=now.stopped,
+            **disk,
         )
 
     @property
@@ -114,11 +124,11 @@ class SimulatedQemu(Job):
         if engine.phase is Phase.SETUP:
             raise JobRefused(what="post-copy", reason="nothing was sent yet")
         engine.start_postcopy()
-        self._postcopy = True
+        self._postcopy, self._switched_s = True, engine.t_s
 
     @property
     def _can_postcopy(self) -> bool:
-        return self._plan.postcopy and not self._guest.device_stop_bytes
+        return self._plan.postcopy and not self._guest.has_device
 
     def force_complete(self) -> None:
         engine = self._running("force-complete")
@@ -160,4 +170,5 @@ class SimulatedQemu(Job):
             paused=self._paused,
             throttle_percent=now.throttle.percent,
             work_share=min(now.work_s / running_s, 1.0) if running_s else 1.0,
+            postcopy_s=now.t_s - self._switched_s if self._postcopy else 0.0,
         )

@@ -47,7 +47,7 @@ def of_pass(
     wire *= chance
     if not first:
         return Rates(wire, wire / WIRE, wire)
-    copied = guest.nonzero_bytes * WIRE + guest.device_bytes
+    copied = guest.nonzero_bytes * WIRE
     zero = guest.total_bytes - guest.nonzero_bytes
     seconds = copied / wire + zero / hosts.zero_bps
     return Rates(wire, guest.total_bytes / seconds, copied / seconds)

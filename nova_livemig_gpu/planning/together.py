@@ -13,18 +13,20 @@ Example: 400 Mbit/s, two guests that write 20 MiB/s over 96 MiB, no post-copy.
 Each ends alone, and together none does; shared out, the second waits.
 """
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from nova_livemig_gpu.migration.job import Clock
 from nova_livemig_gpu.migration.loop import SteeringLoop
 from nova_livemig_gpu.migration.pace import Pace
 from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.migration.sharers import Lane, Sharers, Terms
-from nova_livemig_gpu.model import GuestMemory, Sample, StartPlan
-from nova_livemig_gpu.planning.engine import Phase
-from nova_livemig_gpu.planning.foreknown import dirty_curve
-from nova_livemig_gpu.planning.host import PAGE_BYTES
+from nova_livemig_gpu.model import Sample, StartPlan
+from nova_livemig_gpu.planning.foreknown import dirty_curve, memory_of
+from nova_livemig_gpu.planning.host import Guest, Hosts
 from nova_livemig_gpu.planning.meeting import Meeting
 from nova_livemig_gpu.planning.qemu import SimulatedQemu
 from nova_livemig_gpu.planning.simulator import Result, Scenario
@@ -34,17 +36,24 @@ from nova_livemig_gpu.policies.limit import goes_up_to_ms
 from nova_livemig_gpu.policies.need import Load, need_bps
 from nova_livemig_gpu.policies.sharing import Demand
 
+#: A link that carries nothing.
+_LEAST_MBPS = 1e-6
+
 
 @dataclass(frozen=True)
 class Departure:
     """One of them.
 
     :ivar at_s: when it is asked for
+    :ivar measured: its dirty curve is known before its start
+    :ivar queued: it waits until those before it that are queued have ended
     """
 
     kind: type[Policy]
     scenario: Scenario
     at_s: float = 0.0
+    measured: bool = True
+    queued: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,31 +61,52 @@ class Together:
     """How one of them went.
 
     :ivar waited_s: before it began
+    :ivar decisions: as the record has them
     """
 
     result: Result
     waited_s: float
+    decisions: tuple[Mapping[str, Any], ...] = ()
 
 
 def simulate(
-    departures: list[Departure], terms: Terms | None = None
+    departures: Sequence[Departure],
+    terms: Terms | None = None,
+    link_mbps: Sequence[tuple[float, float]] = (),
 ) -> list[Together]:
     """Run them all over one link, that of the first.
 
+    The age of a guest is the one that it has when the time begins.
+
     :param terms: by which the link is shared out; None: it is not
+    :param link_mbps: what the link carries from a moment on, in rising order
     """
-    link = _Link(departures[0].scenario.hosts.link_bps)
+    hosts = departures[0].scenario.hosts
+    link = _Link(hosts.link_bps)
     sharers = Sharers()
+    queue = _Queue()
     done: dict[int, Together] = {}
 
     def play(number: int, clock: Clock) -> None:
-        with sharers.lane(str(number)) as lane:
-            part = _Part(departures[number], link, lane, sharers, terms)
+        departure = departures[number]
+        clock.sleep(departure.at_s)
+        with queue.turn(departure, clock), sharers.lane(str(number)) as lane:
+            part = _Part(departure, link, lane, sharers, terms)
             done[number] = part.run(clock)
 
+    def change(clock: Clock) -> None:
+        for at_s, mbps in link_mbps:
+            clock.sleep(max(at_s - clock.now(), 0.0))
+            link.carry(clock.now(), _carried_bps(hosts, mbps))
+
     count = len(departures)
-    Meeting().run([partial(play, number) for number in range(count)])
+    parts = [partial(play, number) for number in range(count)]
+    Meeting().run([*parts, change])
     return [done[number] for number in range(count)]
+
+
+def _carried_bps(hosts: Hosts, mbps: float) -> float:
+    return replace(hosts, link_mbps=max(mbps, _LEAST_MBPS)).link_bps
 
 
 class _Link:
@@ -89,15 +119,20 @@ class _Link:
     def join(self, job: "_Job") -> None:
         self._jobs.append(job)
 
-    def divide(self, now_s: float) -> None:
-        """Set the rates of all that send."""
+    def carry(self, now_s: float, link_bps: float) -> None:
+        """Carry so much from now on."""
+        self._advance(now_s)
+        self._link_bps = link_bps
+        self.divide(now_s)
+
+    def _advance(self, now_s: float) -> None:
         for job in self._jobs:
             job.engine.advance(now_s - job.began_s)
-        sending = [
-            job.engine
-            for job in self._jobs
-            if job.engine.phase in (Phase.PRECOPY, Phase.LAST)
-        ]
+
+    def divide(self, now_s: float) -> None:
+        """Set the rates of all that send."""
+        self._advance(now_s)
+        sending = [job.engine for job in self._jobs if job.engine.sends]
         left, count = self._link_bps, len(sending)
         for engine in sorted(
             sending, key=lambda each: each.cap_bps or float("inf")
@@ -117,7 +152,7 @@ class _Job(SimulatedQemu):
         self._all_clock, self._link = clock, link
         self.began_s = clock.now()
         super().__init__(
-            scenario.guest,
+            _aged(scenario.guest, self.began_s),
             scenario.hosts,
             plan,
             _Since(clock),
@@ -129,6 +164,10 @@ class _Job(SimulatedQemu):
     def sample(self, t_s: float) -> Sample:
         self._link.divide(self._all_clock.now())
         return super().sample(t_s)
+
+
+def _aged(guest: Guest, seconds: float) -> Guest:
+    return replace(guest, age_s=guest.age_s + seconds)
 
 
 class _Since(Clock):
@@ -158,11 +197,10 @@ class _Part:
         self._scenario = scenario
         self._policy = departure.kind(scenario.budget, scenario.around)
         self._plan = self._policy.plan()
-        guest = scenario.guest
-        zero = guest.total_bytes - guest.nonzero_bytes
-        self._curve = dirty_curve(guest)
+        guest = _aged(scenario.guest, departure.at_s)
+        self._curve = dirty_curve(guest) if departure.measured else None
         self._load = Load(
-            GuestMemory(guest.nonzero_bytes / PAGE_BYTES, zero / PAGE_BYTES),
+            memory_of(guest),
             self._curve,
             goes_up_to_ms(self._policy),
             scenario.budget.timeout_s,
@@ -170,8 +208,8 @@ class _Part:
         )
 
     def run(self, clock: Clock) -> Together:
-        clock.sleep(self._departure.at_s)
-        waited_s = self._enter(clock)
+        self._enter(clock)
+        waited_s = clock.now() - self._departure.at_s
         job = _Job(self._scenario, self._plan, clock, self._link)
         record = Record(None, {})
         SteeringLoop(
@@ -187,17 +225,18 @@ class _Part:
         ).run()
         self._link.divide(clock.now())
         codes = tuple(each["code"] for each in record.decisions)
-        return Together(Result(job.seen(), codes), waited_s)
+        decisions = tuple(record.decisions)
+        return Together(Result(job.seen(), codes), waited_s, decisions)
 
     def _pace(self) -> Pace | None:
         if self._terms is None:
             return None
         return Pace(self._lane, self._scenario.budget, self._load, self._curve)
 
-    def _enter(self, clock: Clock) -> float:
+    def _enter(self, clock: Clock) -> None:
         terms, since_s = self._terms, clock.now()
         if terms is None or terms.capacity_bps is None:
-            return 0.0
+            return
         demand = Demand(need_bps(self._load, terms.capacity_bps))
         while clock.now() - since_s < terms.wait_s and not sharing.may_go(
             terms.capacity_bps, self._sharers.demands(), False, demand
@@ -205,4 +244,24 @@ class _Part:
             clock.sleep(self._scenario.poll_s)
         here = Terms(terms.capacity_bps, terms.reserved)
         self._lane.enter(demand, here, lambda lane: None)
-        return clock.now() - since_s
+
+
+class _Queue:
+    """Those that leave one after the other (``migration.turns``)."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Departure] = []
+
+    @contextlib.contextmanager
+    def turn(self, departure: Departure, clock: Clock) -> Iterator[None]:
+        """Wait for the turn; it ends with the block."""
+        if not departure.queued:
+            yield
+            return
+        self._waiting.append(departure)
+        try:
+            while self._waiting[0] is not departure:
+                clock.sleep(departure.scenario.poll_s)
+            yield
+        finally:
+            self._waiting.remove(departure)

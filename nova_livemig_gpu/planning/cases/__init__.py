@@ -1,0 +1,1 @@
+"""Migrations to be replayed: files, runs, and how they are judged."""
