@@ -184,6 +184,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             )
         finally:
             attempt(self._mdevs.renew, instance, held, instance=instance)
+            attempt(self._publisher.renew)
 
     def post_live_migration_at_destination(
         self,
@@ -198,6 +199,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         super().post_live_migration_at_destination(
             context, instance, network_info, block_migration, block_device_info
         )
+        attempt(self._publisher.renew)
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         data: dict[str, Any] = super().get_available_resource(nodename)
@@ -302,6 +304,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 instance=instance,
                 otherwise=post_method,
             )
+        attempt(self._publisher.renew)
         raised: Exception | None = None
         try:
             super()._live_migration(
@@ -328,6 +331,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                     raised,
                     instance=instance,
                 )
+            attempt(self._publisher.renew)
 
     def _session(self, instance: Any) -> Session | None:
         return attempt(self._steering.find, instance, instance=instance)

@@ -20,8 +20,6 @@ LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
-#: So long one round's facts serve those who need not have the newest.
-KEPT_S = 10.0
 #: What could not be read is tried again after so long.
 RETRY_S = 60.0
 
@@ -71,7 +69,6 @@ class HostFactsReader:
         self._clock = clock
         self._software: _Software | None = None
         self._warned: set[str] = set()
-        self._kept: tuple[float, HostFacts] | None = None
 
     def read(self, settings: Settings) -> HostFacts:
         """Return the facts of now, without counts of migrations.
@@ -92,16 +89,7 @@ class HostFactsReader:
             WithNova(self._backend, self._driver),
             around,
         )
-        facts = stuns.add(found, self._stun_of)
-        self._kept = (self._clock(), facts)
-        return facts
-
-    def recent(self, settings: Settings) -> HostFacts:
-        """Return the facts as last read, ``KEPT_S`` ago at most."""
-        kept = self._kept
-        if kept is not None and 0 <= self._clock() - kept[0] <= KEPT_S:
-            return kept[1]
-        return self.read(settings)
+        return stuns.add(found, self._stun_of)
 
     def _look(self, virt_type: str, cpu_mode: str | None) -> "_Software":
         """Return what seldom changes; two short calls where it has not."""

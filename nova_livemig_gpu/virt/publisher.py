@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import nova.conf
 from nova import rpc as nova_rpc
@@ -16,9 +16,17 @@ from nova_livemig_gpu.virt.guestcpus import GuestCpus
 from nova_livemig_gpu.virt.hostfacts import HostFactsReader, Settings
 from nova_livemig_gpu.virt.running import running
 from nova_livemig_gpu.virt.service import Service, own_version
+from nova_livemig_gpu.virt.snapshot import Snapshot
 
 LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
+
+
+class _Published(NamedTuple):
+    """One reading: strings for ``stats``, and our traits."""
+
+    stats: dict[str, str]
+    traits: set[str]
 
 
 class Publisher:
@@ -41,6 +49,7 @@ class Publisher:
         self._host = CONF.host
         self._answering: Any = None
         self._guests = GuestCpus(service.driver)
+        self._snapshot = Snapshot(self._read)
         self._facts = HostFactsReader(
             service.driver,
             service.gpus,
@@ -77,28 +86,33 @@ class Publisher:
             LOG.exception("The RPC server of this package did not stop")
 
     def stats(self) -> dict[str, str]:
-        """Return what is added to the compute node's ``stats``. Never
-        raises: without facts a host is one of unknown compatibility."""
-        try:
-            facts = replace(self.facts(), guests=self._guests.read())
-            return codec.encode(self._with_counts(facts))
-        except Exception:
-            LOG.exception("The facts of this host are not published")
-            return {}
+        """Return what is added to the compute node's ``stats``: without
+        facts a host is one of unknown compatibility. Never raises, and takes
+        no time once there was a first reading, see ``virt.snapshot``."""
+        found = self._snapshot.latest()
+        return {} if found is None else dict(found.stats)
 
     def traits(self, existing: Iterable[str]) -> set[str]:
-        """Return all traits of this host, ours as they are now. Never
-        raises."""
-        try:
-            facts = self._facts.recent(self._settings())
-            return traits.update(existing, traits.traits(facts))
-        except Exception:
-            LOG.exception("The traits of this host are left as they are")
+        """Return all traits of this host, ours as its stats have them; as
+        they are where the facts are unknown."""
+        found = self._snapshot.last() or self._snapshot.latest()
+        if found is None:
             return set(existing)
+        return traits.update(existing, found.traits)
+
+    def renew(self) -> None:
+        """Read again for the next audit, beside whoever calls: migrations
+        come and go. Never raises."""
+        self._snapshot.renew()
 
     def facts(self) -> HostFacts:
         """Return what this host is now, without counts of migrations."""
         return self._facts.read(self._settings())
+
+    def _read(self) -> _Published:
+        facts = replace(self.facts(), guests=self._guests.read())
+        facts = self._with_counts(facts)
+        return _Published(codec.encode(facts), traits.traits(facts))
 
     def _settings(self) -> Settings:
         options = self._options.read()

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from oslo_config import cfg
 
@@ -97,3 +99,27 @@ def test_paths_may_refer_to_any_option_of_the_service(tmp_path):
     options = Reader(conf).read()
     assert options.audit_log == "/var/log/nova/audit.log"
     assert options.state_dir == "/opt/s/livemig_gpu"
+
+
+def test_files_that_have_not_changed_are_not_read_again(
+    service, monkeypatch, tmp_path
+):
+    """An audit asks every minute; reading them takes some milliseconds."""
+    _, reader, write = service("max_downtime_ms = 300")
+    reads = []
+    real = reader._from_files
+    monkeypatch.setattr(
+        reader, "_from_files", lambda: reads.append(1) or real()
+    )
+    now_s = time.time()
+    for later_s, expected in ((0.0, 1), (0.1, 2), (3.0, 3), (4.0, 3)):
+        monkeypatch.setattr(
+            "nova_livemig_gpu.conf.reader.time.time",
+            lambda later_s=later_s: now_s + later_s,
+        )
+        assert reader.read().max_downtime_ms == 300
+        assert len(reads) == expected
+    write("max_downtime_ms = 100")
+    assert reader.read().max_downtime_ms == 100
+    (tmp_path / "nova.conf").unlink()
+    assert reader.read().max_downtime_ms == 100

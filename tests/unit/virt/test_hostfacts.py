@@ -85,22 +85,6 @@ class World:
         return {}
 
 
-def test_recent_facts_are_read_once():
-    world = World()
-    first = world.reader.read(SETTINGS)
-    world.now_s += hostfacts.KEPT_S
-    assert world.reader.recent(SETTINGS) is first
-    assert world.looks == 1
-
-
-def test_recent_facts_grow_old():
-    world = World()
-    world.reader.recent(SETTINGS)
-    world.now_s += hostfacts.KEPT_S + 0.1
-    world.reader.recent(SETTINGS)
-    assert world.looks == 2
-
-
 def test_whoever_needs_the_newest_gets_them():
     world = World()
     for _ in range(3):

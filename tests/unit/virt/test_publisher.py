@@ -30,9 +30,6 @@ class Reader:
             raise self.facts
         return self.facts
 
-    def recent(self, settings):
-        return self.facts
-
 
 @pytest.fixture
 def make(monkeypatch):
@@ -88,10 +85,28 @@ def test_a_destination_always_looks_anew(make):
     assert own._facts.fresh == 2
 
 
-def test_traits_of_what_was_read_a_moment_ago(make):
+def test_traits_are_those_of_the_stats(make):
     own = make(build.a_host())
+    own.stats()
     assert traits.MIGRATABLE in own.traits({"HW_CPU_X86_AVX"})
-    assert own._facts.fresh == 0
+    assert own._facts.fresh == 1
+
+
+def test_traits_without_stats(make):
+    assert traits.MIGRATABLE in make(build.a_host()).traits(set())
+
+
+def test_traits_of_a_host_that_cannot_be_read_stay(make):
+    own = make(OSError("broken"))
+    mine = {traits.MIGRATABLE, "HW_CPU_X86_AVX"}
+    assert own.traits(mine) == mine
+
+
+def test_what_an_audit_publishes_is_its_own_copy(make):
+    """Nova merges it into the stats of the compute node."""
+    own = make(build.a_host())
+    own.stats().clear()
+    assert own.stats()
 
 
 def test_a_fault_of_ours_publishes_nothing_and_breaks_nothing(make, caplog):

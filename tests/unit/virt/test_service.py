@@ -11,6 +11,7 @@ from nova.virt.libvirt import driver as libvirt_driver
 from nova_livemig_gpu import conf as own_conf
 from nova_livemig_gpu.exception import InvalidOption
 from nova_livemig_gpu.gpu import loader
+from nova_livemig_gpu.gpu.choice import BackendChoice, Candidate
 from nova_livemig_gpu.gpu.null import NullBackend
 from nova_livemig_gpu.gpu.sysfs import SysfsBackend
 from nova_livemig_gpu.virt import driver as module
@@ -122,8 +123,8 @@ def test_an_odd_sysfs_does_not(odd: str, tmp_path: Path) -> None:
         bus.write_text("x")
     elif odd == "loop":
         bus.symlink_to(bus)
-    backend = SysfsBackend(tmp_path)
-    assert loader.best([("sysfs", backend)]).devices() == ()
+    candidate = Candidate("sysfs", SysfsBackend(tmp_path))
+    assert list(BackendChoice([candidate], 5.0).devices() or ()) == []
 
 
 @pytest.mark.parametrize(
