@@ -5,7 +5,7 @@
 #   source plugin.sh clean
 # Each phase may run again, and leaves the same.
 
-# Save trace setting
+# Save trace setting: reading functions is not worth a trace, what they set is
 _XTRACE_LIVEMIG_GPU=$(set +o | grep xtrace)
 set +o xtrace
 
@@ -25,6 +25,9 @@ function livemig_gpu_stack { # PHASE
         if is_service_enabled n-cpu; then
             livemig_gpu_make_functions
         fi
+        # stack.sh has started this in the background, waits for it only after
+        # this phase, and two that edit a file at once lose each other's lines
+        async_wait configure_neutron_nova
         livemig_gpu_configure "$NOVA_CONF"
         ;;
     extra)
@@ -40,6 +43,9 @@ function livemig_gpu_stack { # PHASE
         ;;
     esac
 }
+
+# Restore xtrace
+$_XTRACE_LIVEMIG_GPU
 
 case $1 in
 stack)
@@ -58,6 +64,3 @@ clean)
     livemig_gpu_unconfigure_tempest
     ;;
 esac
-
-# Restore xtrace
-$_XTRACE_LIVEMIG_GPU

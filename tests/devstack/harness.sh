@@ -5,9 +5,14 @@
 #                      sets DEST=ROOT/stack and HOST_IP
 #   ROOT/stack         DEST, with a copy of this repository
 #   ROOT/etc/nova      what is /etc/nova on a real machine
-# Steps: conf (stack.sh up to post-config), install, post-config, start
-# (start_nova_compute), extra, test-config, unstack, clean. After each, copies
-# of the configuration lie in ROOT/after/NUMBER-STEP.
+# Steps: conf (stack.sh up to post-config), install, post-config (beside
+# DevStack's background job on nova.conf), merge, start (start_nova_compute),
+# extra, test-config, unstack, clean. After each, copies of the configuration
+# lie in ROOT/after/NUMBER-STEP.
+#
+# LATE=1: the background job writes back, once the phase has begun to write,
+# what it had read before (see late_configure_neutron_nova).
+# XTRACE=1: with a trace, as stack.sh runs.
 #
 # What would touch this machine is replaced below, and only that; each call
 # of a replacement is a line in ROOT/calls.
@@ -58,6 +63,7 @@ NOVA_CONF=$NOVA_CONF_DIR/nova.conf
 NOVA_COND_CONF=$NOVA_CONF
 NOVA_CPU_CONF=$NOVA_CONF_DIR/nova-cpu.conf
 NOVA_API_PASTE_INI=$NOVA_CONF_DIR/api-paste.ini
+TEMPEST_DIR=$ROOT/stack/tempest
 TEMPEST_CONFIG=$ROOT/etc/tempest.conf
 mkdir -p "$NOVA_CONF_DIR" "$NOVA_STATE_PATH"
 touch "$TEMPEST_CONFIG"
@@ -70,6 +76,40 @@ conf() {
     fi
 }
 
+# sed -i, by which DevStack edits, reads a file and later renames another over
+# it: what was written between is lost. Here that happens each time.
+late_configure_neutron_nova() {
+    local tries
+    cp "$NOVA_CONF" "$ROOT/read"
+    for tries in {1..20}; do
+        cmp -s "$NOVA_CONF" "$ROOT/read" || break
+        sleep 0.1
+    done
+    cp "$ROOT/read" "$NOVA_CONF"
+    devstack_configure_neutron_nova
+}
+if [[ -n "${LATE:-}" ]]; then
+    eval "devstack_$(declare -f configure_neutron_nova)"
+    configure_neutron_nova() { late_configure_neutron_nova; }
+fi
+
+# as in stack.sh, which does other things before it waits
+post_config() {
+    async_runfunc configure_neutron_nova
+    run_plugins stack post-config
+    async_wait configure_neutron_nova
+}
+
+# of configure_tempest, which needs a cloud, what concerns the plugin
+configure_tempest_features() {
+    local lines
+    lines=$(grep -E 'feature-enabled (live_m|scheduler_e)[a-z_]* \$\{' \
+        "$TOP_DIR/lib/tempest")
+    eval "$lines"
+}
+
+async_init
+if [[ -n "${XTRACE:-}" ]]; then set -o xtrace; fi
 load_plugin_settings
 number=0
 for step; do
@@ -79,6 +119,11 @@ for step; do
     conf) conf ;;
     merge) merge_config_group "$TOP_DIR/local.conf" post-config ;;
     start) start_nova_compute ;;
+    post-config) post_config ;;
+    test-config)
+        if is_service_enabled tempest; then configure_tempest_features; fi
+        run_plugins stack test-config
+        ;;
     unstack | clean) run_plugins "$step" ;;
     *) run_plugins stack "$step" ;;
     esac

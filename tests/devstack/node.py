@@ -11,9 +11,14 @@ REPO = Path(__file__).resolve().parents[2]
 HARNESS = Path(__file__).with_name("harness.sh")
 CONTROLLER = "key,rabbit,mysql,n-api,n-cond,n-super-cond,n-sch,placement-api"
 ALL = f"{CONTROLLER},n-cpu"
+PLUGIN = "enable_plugin nova-livemig-gpu https://example.org/plugin main"
 #: The steps of stack.sh.
 STACK = ("conf", "install", "post-config", "merge", "start", "extra")
-TOOLS = ("venv/bin/pip", "requirements/.venv/bin/edit-constraints")
+TOOLS = (
+    "venv/bin/pip",
+    "requirements/.venv/bin/edit-constraints",
+    "stack/tempest/.tox/tempest/bin/pip",
+)
 RECORDER = '#!/bin/sh\necho "$(basename "$0") $*" >>{calls}\n'
 
 
@@ -33,17 +38,18 @@ class Node:
         shutil.copytree(REPO / "devstack", self.plugin / "devstack")
         shutil.copy(REPO / "setup.cfg", self.plugin)
         self.calls_file = root / "calls"
-        for tool in (
-            "venv/bin/pip",
-            "requirements/.venv/bin/edit-constraints",
-        ):
+        for tool in TOOLS:
             file = root / tool
             file.parent.mkdir(parents=True)
             file.write_text(RECORDER.format(calls=self.calls_file))
             file.chmod(0o755)
 
     def local_conf(
-        self, services: str, more: str = "", rest: str = ""
+        self,
+        services: str,
+        more: str = "",
+        rest: str = "",
+        plugin: str = PLUGIN,
     ) -> None:
         """Write local.conf: localrc with one enable_plugin line, the rest."""
         lines = [
@@ -56,7 +62,7 @@ class Node:
             "SERVICE_HOST=192.0.2.10",
             "LIBVIRT_TYPE=qemu",
             f"ENABLED_SERVICES={services}",
-            "enable_plugin nova-livemig-gpu https://example.org/plugin",
+            plugin,
             more,
             rest,
         ]

@@ -32,6 +32,12 @@ OURS = {
 
 
 @pytest.fixture
+def stock(tree: Path, tmp_path: Path) -> Node:
+    """A node beside ``node``, to be stacked without the plugin."""
+    return Node(tmp_path / "stock", tree)
+
+
+@pytest.fixture
 def lab(tmp_path: Path) -> dict[str, dict[str, dict[str, list[str]]]]:
     """What the lab writes with the plugin and both filters."""
     site = Site(tmp_path / "lab")
@@ -116,7 +122,19 @@ def test_twice_is_once(node: Node) -> None:
         )
 
 
-def test_clean_leaves_nothing(node: Node) -> None:
+def test_beside_the_background_job(node: Node) -> None:
+    """Nothing is lost where DevStack's job on nova.conf is in the middle."""
+    node.local_conf(ALL, OPTIONS)
+    node.run(*STACK)
+    alone = [read(node.conf), read(node.cpu_conf)]
+    node.run(*STACK, env={"LATE": "1"})
+    assert [read(node.conf), read(node.cpu_conf)] == alone
+    # both have written
+    assert alone[0]["neutron"]["auth_type"] == ["password"]
+    assert len(alone[0]["filter_scheduler"]["available_filters"]) == 3
+
+
+def test_clean_leaves_nothing(node: Node, stock: Node) -> None:
     more = (
         f"{OPTIONS}\nLIVEMIG_GPU_AUDIT_LOG={node.root}/audit.log\n"
         'LIVEMIG_GPU_MDEV_TYPES="nvidia-474=0000:84:00.0 mtty-1"'
@@ -126,22 +144,23 @@ def test_clean_leaves_nothing(node: Node) -> None:
     state.mkdir(parents=True)
     (state / "audit.log").touch()
     (node.root / "audit.log").touch()
-    node.run(*STACK, "test-config", "unstack", "clean", "clean")
+    steps = (*STACK, "test-config", "unstack", "clean", "clean")
+    node.run(*steps)
+    stock.local_conf(f"{ALL},tempest", plugin="")
+    stock.run(*steps)
     for step in ("9-clean", "10-clean"):
-        for name, before in (("nova.conf", "1-conf"), ("nova-cpu.conf", None)):
-            text = node.after(step, f"nova/{name}")
+        for name in ("nova/nova.conf", "nova/nova-cpu.conf", "tempest.conf"):
+            text = node.after(step, name)
             assert "livemig" not in text.lower(), f"{step} {name}"
-            if before:
-                stock = parse(node.after(before, f"nova/{name}"))
-                assert parse(text) == stock
-    cpu = parse(node.after("9-clean", "nova/nova-cpu.conf"))
-    assert cpu["DEFAULT"]["compute_driver"] == ["libvirt.LibvirtDriver"]
-    assert "devices" not in cpu
-    assert node.after("9-clean", "tempest.conf").strip() == ""
+            without = stock.after(step, name)
+            without = without.replace(str(stock.root), str(node.root))
+            assert parse(text) == parse(without), f"{step} {name}"
     assert not state.exists()
     assert not (node.root / "audit.log").exists()
     assert not (node.plugin / "nova_livemig_gpu.egg-info").exists()
-    assert "pip uninstall -y nova-livemig-gpu" in node.calls()
+    removals = [c for c in node.calls() if c.startswith("pip uninstall")]
+    # twice from Nova's environment, twice from Tempest's
+    assert removals == ["pip uninstall -y nova-livemig-gpu"] * 4
 
 
 def test_clean_without_a_stack(node: Node) -> None:
@@ -222,11 +241,42 @@ def test_tempest(node: Node) -> None:
     assert node.variable("TEMPEST_PLUGINS") == f"/opt/other {node.plugin}"
     filters = node.variable("NOVA_FILTERS")
     assert filters.endswith(",CPUCompatibilityFilter,VGPUCompatibilityFilter")
-    ours = read(node.root / "etc/tempest.conf")["livemig_gpu"]
+    tempest = read(node.root / "etc/tempest.conf")
+    features = tempest["compute-feature-enabled"]
+    assert features["scheduler_enabled_filters"] == [filters]
+    assert features["live_migration"] == ["True"]
+    ours = tempest["livemig_gpu"]
     assert ours["driver"] == ours["filters"] == ["True"]
     (records,) = ours["records"]
     assert records.endswith(f":{node.root}/data/nova/livemig_gpu/records")
     assert "vgpu_resources" not in ours
+
+
+@pytest.mark.parametrize("available", ["True", "False"])
+def test_what_local_conf_tells_tempest_stays(
+    node: Node, available: str
+) -> None:
+    """LIVE_MIGRATION_AVAILABLE of local.conf holds, after clean too."""
+    more = f"LIVE_MIGRATION_AVAILABLE={available}"
+    node.local_conf(f"{ALL},tempest", more)
+    node.run(*STACK, "test-config", "clean")
+    for step in ("7-test-config", "8-clean"):
+        features = parse(node.after(step, "tempest.conf"))
+        values = features["compute-feature-enabled"]
+        assert values["live_migration"] == [available]
+
+
+def test_the_trace_says_what_is_set(node: Node) -> None:
+    """stack.sh runs with xtrace: our phases are in its log, it goes on."""
+    node.local_conf(ALL, OPTIONS)
+    said = node.run(*STACK, "clean", env={"XTRACE": "1"})
+    for call in (
+        "iniset {conf} DEFAULT compute_driver livemig_gpu.LibvirtDriver",
+        "iniset {conf} livemig_gpu max_downtime_ms 300",
+        "iniset {conf} DEFAULT compute_driver libvirt.LibvirtDriver",
+    ):
+        assert call.format(conf=node.conf) in said
+    assert said.count("echo '== ") == len(STACK) + 1
 
 
 def test_off(node: Node) -> None:
