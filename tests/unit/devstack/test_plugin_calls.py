@@ -4,6 +4,7 @@ Against recorders of DevStack's functions, see recorders.sh; what becomes of
 a nova.conf is tested in tests/devstack, which needs DevStack itself.
 """
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -42,13 +43,15 @@ def plugin(tmp_path):
     checkout.mkdir()
     (checkout / "devstack").symlink_to(REPO / "devstack")
 
-    def run(*phase, services=ALL, answers=STOCK, **env):
+    def run(*phase, services=ALL, answers=STOCK, fails="", **env):
         done = subprocess.run(
             ["bash", str(RECORDERS), str(checkout), *phase],
             env={
                 "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                 "SERVICES": services,
                 "ANSWERS": answers,
+                "FAILS": fails,
+                "XTRACE": "False",
                 "VIRT_DRIVER": "libvirt",
                 "NOVA_CONF": str(tmp_path / "nova.conf"),
                 "NOVA_CPU_CONF": str(tmp_path / "nova-cpu.conf"),
@@ -60,12 +63,12 @@ def plugin(tmp_path):
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode == 0) == (not fails), done.stderr
         assert not done.stderr
-        *calls, end = done.stdout.splitlines()
-        assert end.startswith("end "), done.stdout
-        text = "\n".join(calls).replace(f"{tmp_path}/", "")
-        return text.splitlines()
+        calls = done.stdout.replace(f"{tmp_path}/", "").splitlines()
+        if not fails:
+            assert calls.pop().startswith("end "), done.stdout
+        return calls
 
     return run
 
@@ -126,6 +129,29 @@ def test_post_config(plugin):
         "nova.scheduler.weights.all_weighers,nova_livemig_gpu.scheduler."
         "cost_weigher.MigrationCostWeigher" in calls
     )
+
+
+@pytest.mark.parametrize("services", [ALL, "n-cpu,placement-client", "n-sch"])
+def test_post_config_waits_for_the_background_job(plugin, services):
+    """Before anything is read or written, on every node with Nova."""
+    calls = plugin("stack", "post-config", services=services)
+    calls = [c for c in calls if c.startswith(("ini", "async_wait"))]
+    assert calls[0] == "async_wait configure_neutron_nova"
+    assert len(calls) > 1
+
+
+def test_post_config_ends_where_the_background_job_failed(plugin):
+    calls = plugin("stack", "post-config", fails="async_wait")
+    assert calls[-1] == "async_wait configure_neutron_nova"
+
+
+@pytest.mark.parametrize("trace", ["True", "False"])
+def test_a_trace_says_what_is_set(plugin, trace):
+    """And what comes after is traced as what came before."""
+    calls = plugin("stack", "post-config", XTRACE=trace)
+    was_set = [c for c in calls if re.match(r"\++ iniset nova.conf ", c)]
+    assert bool(was_set) == (trace == "True")
+    assert ("+ : after" in calls) == (trace == "True")
 
 
 def test_post_config_again(plugin):
@@ -242,3 +268,13 @@ def test_clean(plugin, tmp_path):
     )
     for name in ("nova.conf", "nova-cpu.conf", "tempest.conf"):
         assert (tmp_path / name).read_text() == ""
+
+
+@pytest.mark.parametrize("readme", ["README.md", "devstack/README.md"])
+def test_the_line_that_is_told_names_the_branch(readme):
+    """DevStack asks for ``master`` otherwise, which is not there."""
+    lines = re.findall(
+        r"enable_plugin nova-livemig-gpu (?:<[^>]*>) ?(\w*)",
+        (REPO / readme).read_text(),
+    )
+    assert set(lines) == {"main"}
