@@ -14,10 +14,13 @@ Possible values:
 * names of entry points in ``nova_livemig_gpu.hooks``
 * ``nvml``: records what NVML tells of the server's vGPUs before and after
 * ``quiesce``: asks the server's guest agent to freeze its file systems
-  shortly before the switchover, and to thaw them afterwards. List it on the
-  destinations, too: they thaw what has arrived frozen. Where QEMU switches
-  over with the limit that it had from the start, as with servers that hardly
-  write and with vGPUs that were copied before, nobody is asked.
+  shortly before the switchover. The destination thaws them as soon as the
+  server runs there; list the hook on all hosts, for a server is not frozen
+  for one that does not list it, or does not answer. A server that is not
+  switched over within 30 seconds is thawed; so is one whose nova-compute dies
+  meanwhile, when that is started again. Where QEMU switches over with the
+  limit that it had from the start, as with servers that hardly write and with
+  vGPUs that were copied before, nobody is asked.
 * ``audit``: writes each step to ``audit_log``
 
 Related options:

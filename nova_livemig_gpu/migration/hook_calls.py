@@ -3,11 +3,13 @@
 import functools
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from oslo_log import log as logging
 
+from nova_livemig_gpu import foreign
 from nova_livemig_gpu.migration.hooks import Facts, Hook, PassFacts
 from nova_livemig_gpu.model import Decision, Outcome
 
@@ -15,6 +17,8 @@ LOG = logging.getLogger(__name__)
 
 #: More entries of one hook and step than this are not kept.
 _KEPT = 20
+#: Characters of a traceback: it ends with what a guest agent may have said.
+_MOST_TRACE = 8000
 
 
 class _Call:
@@ -33,7 +37,8 @@ class _Call:
         try:
             self.answer = self._work()
         except Exception as exc:
-            LOG.exception("Hook call %s failed", self._thread.name)
+            trace = foreign.cut(traceback.format_exc(), _MOST_TRACE)
+            LOG.error("Hook call %s failed: %s", self._thread.name, trace)
             self.error = exc
 
     def ended(self, within_s: float = 0.0) -> bool:
@@ -65,11 +70,21 @@ class HookCalls:
         for name, hook in self._hooks:
             reason = self._bounded(name, "preflight", hook.preflight)
             if reason is not None:
-                return f"{reason} (hook {name})"
+                return f"{foreign.cut(str(reason))} (hook {name})"
         return None
 
     def before_start(self) -> None:
         self._all("before_start")
+
+    def asked_before_switchover(self) -> list[str]:
+        """Return the hooks that ``before_switchover`` would call now."""
+        if "before_switchover" in self._once:
+            return []
+        return [
+            name
+            for name, hook in self._hooks
+            if type(hook).before_switchover is not Hook.before_switchover
+        ]
 
     def before_switchover(self, decision: Decision) -> None:
         """The first call counts."""
@@ -150,11 +165,12 @@ class HookCalls:
     ) -> None:
         note: dict[str, Any] = {}
         if call.error is not None:
-            note["error"] = f"{type(call.error).__name__}: {call.error}"
+            error = f"{type(call.error).__name__}: {call.error}"
+            note["error"] = foreign.cut(error)
         if isinstance(call.answer, Mapping):
-            note.update(call.answer)
+            note.update(foreign.plain(call.answer))
         elif call.answer is not None:
-            note["answer"] = str(call.answer)
+            note["answer"] = foreign.cut(str(call.answer))
         if note:
             if took_s is not None:
                 note["took_s"] = round(took_s, 3)

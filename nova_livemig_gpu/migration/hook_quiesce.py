@@ -1,12 +1,16 @@
 """Hook ``quiesce``: a server rests while it is switched over.
 
+before_start
+    Asks the destination whether it resumes what arrives quiesced
+    (``virt.arrivals``): where it does not, or does not answer, nothing is
+    quiesced, for nobody could resume it there.
 before_switchover
     ``guest-fsfreeze-freeze``, or the option ``quiesce_command`` through
-    ``guest-exec``, whose end is waited for (``virt.agent`` does the same at
-    the destination).
+    ``guest-exec``, whose end is waited for.
 after_switchover, completed
     Nothing at the source: the server has left it. The destination's driver
-    thaws what arrives frozen (``virt.agent``), and runs ``resume_command``.
+    thaws it as soon as it runs there, after a switch to post-copy too, and
+    runs ``resume_command``.
 failed
     ``guest-fsfreeze-thaw``, or ``resume_command`` where there is a
     ``quiesce_command``, whatever became of the freezing; where it was not
@@ -14,7 +18,9 @@ failed
 
 Frozen file systems make writers wait, so a freeze that is not followed by
 the switchover within ``LONGEST_S`` is thawed by a timer, and the migration
-goes on without.
+goes on without. Where the agent does not answer, it is asked again for two
+minutes. A nova-compute that dies meanwhile thaws what it has frozen when it
+is started again (``virt.interrupted``).
 """
 
 import json
@@ -27,15 +33,25 @@ from typing import Any
 
 from oslo_log import log as logging
 
+from nova_livemig_gpu import foreign
 from nova_livemig_gpu.migration.hooks import Answer, Facts, Hook
 from nova_livemig_gpu.model import Decision, Outcome
 
 LOG = logging.getLogger(__name__)
 
+NAME = "quiesce"
+#: What ``guest-fsfreeze-status`` says.
+FROZEN = "frozen"
 #: Longest time that a server stays frozen without being switched over.
 LONGEST_S = 30.0
 _AGENT_S = 5
 _AGAIN_S = 0.1
+#: An agent that has not resumed a server is asked again so often, with so
+#: many seconds between.
+_TRIES = 24
+_TRY_S = 5.0
+#: Characters of an agent's answer that an error quotes.
+_QUOTED = 500
 
 #: Sends JSON to a guest agent, with seconds to wait, and returns its answer.
 Ask = Callable[[str, int], str]
@@ -51,9 +67,30 @@ class QuiesceHook(Hook):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._timers: dict[str, threading.Timer] = {}
+        #: Why a migration is not quiesced; None: it may be.
+        self._obstacles: dict[str, str | None] = {}
+        self._trying: set[str] = set()
+
+    def before_start(self, facts: Facts) -> Answer:
+        why = self.services.no_thaw(facts.destination)
+        with self._lock:
+            self._obstacles[facts.migration] = why
+        if why is None:
+            return None
+        LOG.warning(
+            "Not quiesced for its migration: %s",
+            why,
+            instance_uuid=facts.server,
+        )
+        return {"not_quiesced": why}
 
     def before_switchover(self, facts: Facts, decision: Decision) -> Answer:
+        why = self._obstacle(facts)
+        if why is not None:
+            return {"not_quiesced": why}
         quiesce, _ = self.services.commands()
+        if not quiesce and self._frozen(facts):
+            return {"not_quiesced": "its file systems are frozen already"}
         self._thaw_later(facts)
         try:
             done = self._ask(facts, quiesce, "guest-fsfreeze-freeze")
@@ -76,12 +113,33 @@ class QuiesceHook(Hook):
 
     def completed(self, facts: Facts, outcome: Outcome) -> Answer:
         self._forget(facts)
+        self._end(facts)
         return None
 
     def failed(self, facts: Facts, outcome: Outcome) -> Answer:
+        self._end(facts)
         if not self._forget(facts):
             return None
         return {"resumed": self._resume(facts)}
+
+    def _obstacle(self, facts: Facts) -> str | None:
+        with self._lock:
+            return self._obstacles.get(
+                facts.migration, "the destination was not asked"
+            )
+
+    def _frozen(self, facts: Facts) -> bool:
+        """Whether somebody else, such as a backup, has frozen it."""
+        try:
+            told = self._ask(facts, "", "guest-fsfreeze-status")
+        except Exception as exc:
+            LOG.debug("%s", exc, instance_uuid=facts.server)
+            return False
+        return isinstance(told, dict) and told.get("return") == FROZEN
+
+    def _end(self, facts: Facts) -> None:
+        with self._lock:
+            self._obstacles.pop(facts.migration, None)
 
     def _thaw_later(self, facts: Facts) -> None:
         timer = threading.Timer(LONGEST_S, self._too_long, [facts])
@@ -113,15 +171,49 @@ class QuiesceHook(Hook):
         self._resume(facts)
 
     def _resume(self, facts: Facts) -> Any:
-        quiesce, resume = self.services.commands()
+        """Resume it now; where that fails, go on trying in a thread."""
         try:
-            if resume and not quiesce:
-                # Nothing is run in a server whose file systems are frozen.
-                self._ask(facts, "", "guest-fsfreeze-thaw")
-            return self._ask(facts, resume, "guest-fsfreeze-thaw")
+            return self._ask_to_resume(facts)
         except Exception as exc:
-            LOG.error("%s", exc, instance_uuid=facts.server)
-            return f"failed: {exc}"
+            said = foreign.cut(str(exc), _QUOTED)
+            LOG.error("%s", said, instance_uuid=facts.server)
+            self._try_again(facts)
+            return f"failed: {said}"
+
+    def _ask_to_resume(self, facts: Facts) -> Any:
+        quiesce, resume = self.services.commands()
+        if resume and not quiesce:
+            # Nothing is run in a server whose file systems are frozen.
+            self._ask(facts, "", "guest-fsfreeze-thaw")
+        return self._ask(facts, resume, "guest-fsfreeze-thaw")
+
+    def _try_again(self, facts: Facts) -> None:
+        with self._lock:
+            if facts.migration in self._trying:
+                return
+            self._trying.add(facts.migration)
+        threading.Thread(
+            target=self._try, args=[facts], name="livemig-thaw", daemon=True
+        ).start()
+
+    def _try(self, facts: Facts) -> None:
+        for _ in range(_TRIES):
+            time.sleep(_TRY_S)
+            try:
+                self._ask_to_resume(facts)
+            except Exception as exc:
+                LOG.debug("%s", exc, instance_uuid=facts.server)
+                continue
+            LOG.info("Resumed after all", instance_uuid=facts.server)
+            break
+        else:
+            LOG.error(
+                "Its agent does not answer: this server may still be "
+                "quiesced. Thaw it (virsh domfsthaw), or reboot it.",
+                instance_uuid=facts.server,
+            )
+        with self._lock:
+            self._trying.discard(facts.migration)
 
     def _ask(self, facts: Facts, command: str, otherwise: str) -> Any:
         def ask(text: str, timeout_s: int) -> str:
@@ -129,7 +221,7 @@ class QuiesceHook(Hook):
 
         if command:
             return run(ask, command)
-        return json.loads(ask(plain(otherwise), _AGENT_S))
+        return foreign.plain(json.loads(ask(plain(otherwise), _AGENT_S)))
 
 
 def run(ask: Ask, command: str) -> Any:
@@ -144,7 +236,7 @@ def run(ask: Ask, command: str) -> Any:
     :raises Exception: the agent could not be asked
     """
     until_s = time.monotonic() + _AGENT_S
-    pid = _returned(ask(execute(command), _AGENT_S)).get("pid")
+    pid = _pid(ask(execute(command), _AGENT_S))
     status = json.dumps(
         {"execute": "guest-exec-status", "arguments": {"pid": pid}}
     )
@@ -169,16 +261,30 @@ def _status(ask: Ask, status: str, timeout_s: int) -> dict[str, Any] | None:
 def _judged(command: str, ended: dict[str, Any]) -> dict[str, Any]:
     code = ended.get("exitcode", f"signal {ended.get('signal')}")
     if code != 0:
-        raise CommandFailed(f"{command!r} ended with {code} in the server")
-    return ended
+        said = foreign.cut(str(code), _QUOTED)
+        raise CommandFailed(f"{command!r} ended with {said} in the server")
+    told: dict[str, Any] = foreign.plain(ended)
+    return told
+
+
+def _pid(answer: str) -> int:
+    pid = _returned(answer).get("pid")
+    if not isinstance(pid, int):
+        raise _strange(answer)
+    return pid
 
 
 def _returned(text: str) -> dict[str, Any]:
     told = json.loads(text)
     found = told.get("return") if isinstance(told, dict) else None
     if not isinstance(found, dict):
-        raise ValueError(f"the guest agent answered {text}")
+        raise _strange(text)
     return found
+
+
+def _strange(answer: str) -> ValueError:
+    said = foreign.cut(answer, _QUOTED)
+    return ValueError(f"the guest agent answered {said}")
 
 
 def plain(name: str) -> str:

@@ -39,9 +39,9 @@ completed, failed
 A call has ``hook_timeout_s``. A hook that takes longer is left to itself in
 its thread and the migration goes on; one that raises is logged; both are
 recorded. A mapping that a step returns is kept in the migration's record,
-under the names of hook and step. Nothing a hook is given can be changed by
-it. One object serves all migrations, several at a time: keep what belongs to
-one of them under ``facts.migration``.
+under the names of hook and step, cut to some 2,000 characters. Nothing a hook
+is given can be changed by it. One object serves all migrations, several at a
+time: keep what belongs to one of them under ``facts.migration``.
 
 In nova-compute with eventlet (Nova 31 to 33) a hook that computes without
 ever waiting holds up the whole service, and no time bound helps.
@@ -119,12 +119,15 @@ class Services:
         its answer; raises where the server, or its agent, does not answer
     :ivar audit: appends to the audit log
     :ivar commands: options ``quiesce_command`` and ``resume_command``, now
+    :ivar no_thaw: host -> why what arrives there quiesced would stay so;
+        None: it is resumed as soon as it runs there
     """
 
     gpus: GpuBackend
     agent: Callable[[str, str, int], str]
     audit: Callable[[AuditEvent], None]
     commands: Callable[[], tuple[str, str]]
+    no_thaw: Callable[[str], str | None] = lambda host: None
 
 
 class Hook:

@@ -80,8 +80,10 @@ class Record:
         self.write()
 
     def note(self, **facts: Any) -> None:
-        """Note further facts beside the head."""
-        self._head.update(facts)
+        """Note further facts beside the head; long texts are cut."""
+        for name, value in facts.items():
+            text = isinstance(value, str)
+            self._head[name] = foreign.cut(value) if text else value
 
     def sample(self, sample: Sample) -> None:
         """Keep a sample, thinned where there are many."""

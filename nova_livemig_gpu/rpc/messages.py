@@ -2,8 +2,9 @@
 
 Version 1.0: ``vgpu_metadata(server)`` is answered with
 ``{"v": 1, "blobs": [base64, ...]}``, one blob for each vGPU of the server,
-or ``{"v": 1, "unknown": reason}``. An error is an answer too: only
-``nova.exception`` classes would survive the way back.
+or ``{"v": 1, "unknown": reason}``. Version 1.1: ``resumes_arrivals()`` is
+answered with ``{"v": 1, "resumes": true or false}``. An error is an answer
+too: only ``nova.exception`` classes would survive the way back.
 """
 
 import base64
@@ -27,6 +28,20 @@ def encode(blobs: Sequence[bytes]) -> dict[str, Any]:
 def unknown(why: str) -> dict[str, Any]:
     """Return the answer of a host that cannot tell."""
     return {"v": VERSION, "unknown": why}
+
+
+def resumes(yes: bool) -> dict[str, Any]:
+    """Return the answer of a host on servers that arrive quiesced."""
+    return {"v": VERSION, "resumes": yes}
+
+
+def decode_resumes(answer: Any) -> bool:
+    """Parse it; whatever is not a plain yes is a no."""
+    return (
+        isinstance(answer, dict)
+        and answer.get("v") == VERSION
+        and answer.get("resumes") is True
+    )
 
 
 def decode(answer: Any) -> VgpuMetadata:

@@ -5,18 +5,25 @@ source, which has quiesced it, cannot reach it any more.
 """
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import libvirt
 from oslo_log import log as logging
 
+from nova_livemig_gpu import foreign
 from nova_livemig_gpu.migration import hook_quiesce
-from nova_livemig_gpu.virt import commands
+from nova_livemig_gpu.virt import commands, errors
 
 LOG = logging.getLogger(__name__)
 
 _PATIENCE_S = 5
-_FROZEN = "frozen"
+#: An agent that does not answer is asked again so often; its channel may not
+#: be connected yet.
+_TRIES = 20
+#: Between two tries; a little more each time.
+_TRY_S = 0.5
 
 
 def ask(host: Any, server: str, command: str, timeout_s: int) -> str:
@@ -45,6 +52,39 @@ def resume(host: Any, server: str, resume_command: str) -> str | None:
     return " and ".join(done) or None
 
 
+def resume_patiently(
+    host: Any,
+    server: str,
+    resume_command: str,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """The same, for two or three minutes; for a thread. Never raises.
+
+    :returns: whether the server needs nobody any more: it is resumed, or
+        not on this host
+    """
+    last: Exception | None = None
+    for number in range(_TRIES):
+        try:
+            done = resume(host, server, resume_command)
+        except Exception as exc:
+            if errors.no_such_domain(exc):
+                return True
+            last = exc
+            sleep(_TRY_S * (number + 1))
+            continue
+        if done is not None:
+            LOG.info("After its migration %s", done, instance_uuid=server)
+        return True
+    LOG.error(
+        "This server may still be quiesced: %s. Thaw it (virsh domfsthaw), or "
+        "reboot it.",
+        foreign.cut(str(last)),
+        instance_uuid=server,
+    )
+    return False
+
+
 def _thaw(host: Any, server: str, needed: bool) -> list[str]:
     """:param needed: an agent that knows nothing of freezing is an error"""
     status = hook_quiesce.plain("guest-fsfreeze-status")
@@ -54,7 +94,7 @@ def _thaw(host: Any, server: str, needed: bool) -> list[str]:
         if needed:
             raise
         return []
-    if told.get("return") != _FROZEN:
+    if told.get("return") != hook_quiesce.FROZEN:
         return []
     thaw = hook_quiesce.plain("guest-fsfreeze-thaw")
     ask(host, server, thaw, _PATIENCE_S)

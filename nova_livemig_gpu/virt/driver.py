@@ -17,6 +17,7 @@ from nova_livemig_gpu.exception import InvalidOption, MigrationRefused
 from nova_livemig_gpu.fallback import attempt, attempting
 from nova_livemig_gpu.migration.loop import Clock
 from nova_livemig_gpu.virt import hostchecks, service
+from nova_livemig_gpu.virt.arrivals import Arrivals
 from nova_livemig_gpu.virt.hostchecks import HostChecks
 from nova_livemig_gpu.virt.interrupted import Interrupted
 from nova_livemig_gpu.virt.job import NovaJob
@@ -34,6 +35,9 @@ _REFUSED = (MigrationPreCheckError,)
 
 class LibvirtDriver(libvirt_driver.LibvirtDriver):
     """Nova's driver; a migration without a session is Nova's alone."""
+
+    #: None: nobody resumes what arrives quiesced.
+    _arrivals: Arrivals | None = None
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         """:raises InvalidOption: an option is wrong; the service must stop"""
@@ -59,11 +63,28 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         )
         self._checks = HostChecks(shared, self._publisher.facts)
         self._interrupted = Interrupted(shared)
+        self._arrivals = self._steering.arrivals
 
     def init_host(self, host: str) -> None:
         super().init_host(host)
         attempt(self._interrupted.close)
-        attempt(self._publisher.answer_other_hosts, host)
+        attempt(
+            self._publisher.answer_other_hosts,
+            host,
+            self._arrivals is not None,
+        )
+        if self._arrivals is not None:
+            attempt(self._arrivals.look)
+
+    def emit_event(self, event: Any) -> None:
+        """Resumes what the source has quiesced as soon as it runs here.
+
+        Nova's ``Host`` holds this very method (``lifecycle_event_handler``),
+        also of a driver that has become Nova's own: no ``super()``.
+        """
+        if isinstance(self, LibvirtDriver) and self._arrivals is not None:
+            attempt(self._arrivals.event, event)
+        libvirt_driver.LibvirtDriver.emit_event(self, event)
 
     def cleanup_host(self, host: str) -> None:
         attempt(self._publisher.close)
@@ -195,7 +216,8 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         block_device_info: Any = None,
     ) -> None:
         """Resumes what the source has quiesced."""
-        attempt(self._steering.arrived, instance, instance=instance)
+        if self._arrivals is not None:
+            attempt(self._arrivals.posted, instance.uuid, instance=instance)
         super().post_live_migration_at_destination(
             context, instance, network_info, block_migration, block_device_info
         )

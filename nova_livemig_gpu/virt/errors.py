@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import libvirt
 
+from nova_livemig_gpu import foreign
+
 _NOT_ENTERED = re.compile(
     r"Failed setting device state to (STOP|STOP_COPY|PRE_COPY\w*|RUNNING\w*)\b"
 )
@@ -48,6 +50,11 @@ def domain_gone(error: BaseException) -> bool:
         libvirt.VIR_ERR_NO_DOMAIN,
         libvirt.VIR_ERR_OPERATION_INVALID,
     )
+
+
+def no_such_domain(error: BaseException) -> bool:
+    """This host does not know the domain at all."""
+    return code(error) in (libvirt.VIR_ERR_NO_DOMAIN,)
 
 
 def job_in_between(error: BaseException) -> bool:
@@ -124,7 +131,7 @@ def told(error: BaseException) -> str:
     What a load says of the target's device is not meant: that one is thrown
     away.
     """
-    text = str(error) or type(error).__name__
+    text = foreign.cut(str(error) or type(error).__name__)
     if _NOT_ENTERED.search(text):
         return (
             "a device of the server did not enter a state; QEMU may have "

@@ -1,19 +1,23 @@
 """Finishes what a nova-compute that died has left."""
 
+import threading
 from typing import Any
 
 import nova.conf
 from oslo_log import log as logging
 
+from nova_livemig_gpu.migration import hook_quiesce
 from nova_livemig_gpu.migration.record import Records
 from nova_livemig_gpu.model import ActionKind, JobState, Outcome
-from nova_livemig_gpu.virt import errors, report
+from nova_livemig_gpu.virt import agent, errors, report, stephooks
 from nova_livemig_gpu.virt.job import NO_LIMIT_MIB_S
 from nova_livemig_gpu.virt.service import Service
 
 LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
 
+#: The start of nova-compute waits so long for an agent that does not answer.
+_THAW_S = 10.0
 _INTERRUPTED = "nova-compute on the source stopped while it was running"
 
 
@@ -43,10 +47,38 @@ class Interrupted:
         try:
             reason = f"{_INTERRUPTED}; {self._whereabouts(found)}"
             self._let_go(found)
+            self._thaw(found)
             report.interrupted(found, reason)
             records.finish(found, Outcome(JobState.FAILED, reason=reason))
         except Exception:
             LOG.exception("An interrupted migration was not closed")
+
+    def _thaw(self, found: dict[str, Any]) -> None:
+        """Resume what was quiesced for its switchover and is still here. The
+        destination looks after what has arrived there."""
+        if hook_quiesce.NAME not in (found.get(stephooks.ASKED) or ()):
+            return
+        host, server = self._driver._host, found["server"]
+        command = self._options.read().resume_command
+        if self._runs_elsewhere(server):
+            return
+        work = threading.Thread(
+            target=agent.resume_patiently,
+            args=[host, server, command],
+            name="livemig-thaw",
+            daemon=True,
+        )
+        work.start()
+        # Its record stays without an outcome meanwhile, for another start.
+        work.join(_THAW_S)
+
+    def _runs_elsewhere(self, server: str) -> bool:
+        try:
+            connection = self._driver._host.get_connection()
+            domain = connection.lookupByUUIDString(server)
+            return errors.left_by_postcopy(domain.state())
+        except Exception as exc:
+            return errors.no_such_domain(exc)
 
     def _let_go(self, found: dict[str, Any]) -> None:
         """Lift a bandwidth limit that was set while it ran: libvirt keeps

@@ -58,15 +58,16 @@ class Publisher:
             stun_of=stun_of,
         )
 
-    def answer_other_hosts(self, host: str) -> None:
+    def answer_other_hosts(self, host: str, resumes: bool = False) -> None:
         """Start the RPC server of this host. Never raises.
 
         :param host: its name, as Nova's records have it
+        :param resumes: servers that arrive here quiesced are resumed
         """
         self._host = host
         try:
             self._answering = rpc_server.start(
-                nova_rpc.TRANSPORT, host, self._gpus
+                nova_rpc.TRANSPORT, host, self._gpus, resumes
             )
         except Exception:
             LOG.exception(

@@ -12,6 +12,7 @@ from nova import context as nova_context
 from nova import exception, objects
 from oslo_log import log as logging
 
+from nova_livemig_gpu import foreign
 from nova_livemig_gpu.model import Outcome
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def ended(context: Any, instance: Any, outcome: Outcome) -> None:
             context,
             instance.uuid,
             EVENT,
-            exc_val=exception.MigrationError(reason=outcome.reason),
+            exc_val=_error(outcome.reason),
             exc_tb=f"Live migration {outcome.state.value}.\n",
             want_result=False,
         )
@@ -61,12 +62,19 @@ def interrupted(head: Mapping[str, Any], reason: str) -> None:
             context,
             head["server"],
             EVENT,
-            exc_val=exception.MigrationError(reason=reason),
+            exc_val=_error(reason),
             exc_tb="Live migration interrupted.\n",
             want_result=False,
         )
     except Exception as exc:
-        LOG.warning("%s of %s was not written: %s", EVENT, head, exc)
+        server = head.get("server")
+        LOG.warning("%s of %s was not written: %s", EVENT, server, exc)
+
+
+def _error(reason: str) -> Exception:
+    """Return what Nova keeps of a reason, in a column that has a size."""
+    error: Exception = exception.MigrationError(reason=foreign.cut(reason))
+    return error
 
 
 def _failed(instance: Any, exc: Exception) -> None:

@@ -24,6 +24,7 @@ from nova_livemig_gpu.virt import (
     wire,
 )
 from nova_livemig_gpu.virt.ahead import Ahead
+from nova_livemig_gpu.virt.arrivals import Arrivals
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
@@ -180,7 +181,7 @@ class Steering:
             record,
             completed,
             poll_s=options.poll_interval_ms / 1000,
-            watcher=stephooks.HookWatcher(calls),
+            watcher=stephooks.HookWatcher(calls, record),
             calls=calls,
             destination=dest,
             foreseen=foreseen,
@@ -294,6 +295,7 @@ class Steering:
                 )
             )
 
-    def arrived(self, instance: Any) -> None:
-        """A server has come to this host. Never raises."""
-        self._hooks.arrived(instance)
+    @property
+    def arrivals(self) -> Arrivals | None:
+        """Resumes what arrives quiesced; None: nobody does."""
+        return self._hooks.arrivals

@@ -5,14 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import nova.conf
+from nova import rpc as nova_rpc
 from oslo_log import log as logging
 
 from nova_livemig_gpu.conf import Options
-from nova_livemig_gpu.migration import hooks
+from nova_livemig_gpu.migration import hook_quiesce, hooks
 from nova_livemig_gpu.migration.audit import audit
 from nova_livemig_gpu.migration.hook_calls import HookCalls
 from nova_livemig_gpu.migration.hooks import Facts, Services
 from nova_livemig_gpu.migration.loop import Watcher
+from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     Budget,
     Decision,
@@ -22,13 +24,17 @@ from nova_livemig_gpu.model import (
     Surroundings,
 )
 from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.rpc import client as rpc_client
 from nova_livemig_gpu.virt import agent
+from nova_livemig_gpu.virt.arrivals import Arrivals
 from nova_livemig_gpu.virt.service import Service
 
 LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
 
-_QUIESCE = "quiesce"
+
+#: In a record: the hooks that were called before its switchover.
+ASKED = "asked_before_switchover"
 
 
 class StepHooks:
@@ -44,7 +50,13 @@ class StepHooks:
                 agent=functools.partial(_agent, service),
                 audit=functools.partial(audit, CONF),
                 commands=self._commands,
+                no_thaw=self._no_thaw,
             ),
+        )
+        self._arrivals = (
+            Arrivals(service, self._commands)
+            if hook_quiesce.NAME in names
+            else None
         )
 
     def calls(
@@ -75,24 +87,17 @@ class StepHooks:
         )
         return HookCalls(self._hooks, facts, options.hook_timeout_s)
 
-    def arrived(self, instance: Any) -> None:
-        """Resume a server that was quiesced at its source. Never raises."""
-        if _QUIESCE not in self._names:
-            return
-        try:
-            _, command = self._commands()
-            done = agent.resume(
-                self._service.driver._host, instance.uuid, command
-            )
-        except Exception as exc:
-            LOG.warning(
-                "This server may still be quiesced: %s",
-                exc,
-                instance=instance,
-            )
-            return
-        if done is not None:
-            LOG.info("After its migration %s", done, instance=instance)
+    @property
+    def arrivals(self) -> Arrivals | None:
+        """Resumes what arrives quiesced; None: nobody does."""
+        return self._arrivals
+
+    def _no_thaw(self, host: str) -> str | None:
+        client = rpc_client.Client(
+            nova_rpc.TRANSPORT,
+            self._service.options.read().exact_check_timeout_s,
+        )
+        return client.no_thaw(host)
 
     def _commands(self) -> tuple[str, str]:
         options = self._service.options.read()
@@ -104,10 +109,15 @@ def _agent(service: Service, server: str, command: str, timeout_s: int) -> str:
 
 
 class HookWatcher(Watcher):
-    """Tells hooks what the loop sees."""
+    """Tells hooks what the loop sees.
 
-    def __init__(self, calls: HookCalls) -> None:
+    Before hooks may change something in a server the record names them, and
+    is written: it is what another nova-compute knows after a crash.
+    """
+
+    def __init__(self, calls: HookCalls, record: Record) -> None:
         self._calls = calls
+        self._record = record
 
     def pass_ended(self, progress: Progress) -> None:
         sample = progress.sample
@@ -122,6 +132,10 @@ class HookWatcher(Watcher):
         )
 
     def switchover_ahead(self, decision: Decision) -> None:
+        names = self._calls.asked_before_switchover()
+        if names:
+            self._record.note(**{ASKED: names})
+            self._record.write()
         self._calls.before_switchover(decision)
 
     def switched_over(self) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -203,12 +204,15 @@ class Agent:
     def __init__(self, broken=(), exits=(0,)):
         """:param exits: of the commands, one after the other; None: never"""
         self.asked = []
+        self.frozen = "thawed"
         self.broken = broken
         self.exits = exits
         self.pids = 0
 
     def __call__(self, server, command, timeout_s):
         name = json.loads(command)["execute"]
+        if name == "guest-fsfreeze-status":
+            return json.dumps({"return": self.frozen})
         if name == "guest-exec-status":
             return self._status(json.loads(command)["arguments"]["pid"])
         self.asked.append(command if "arguments" in command else name)
@@ -239,6 +243,7 @@ def with_services(hook, agent=None, gpus=None, lines=None, commands=("", "")):
 def test_quiesce_freezes_and_leaves_the_thaw_to_the_destination():
     agent = Agent()
     own = calls(("quiesce", with_services(QuiesceHook(), agent)))
+    own.before_start()
     own.before_switchover(RAISED)
     own.after_switchover()
     own.completed(DONE)
@@ -248,6 +253,7 @@ def test_quiesce_freezes_and_leaves_the_thaw_to_the_destination():
 def test_quiesce_thaws_after_a_failure_once():
     agent = Agent()
     own = calls(("quiesce", with_services(QuiesceHook(), agent)))
+    own.before_start()
     own.before_switchover(RAISED)
     own.failed(FAILED)
     own.failed(FAILED)
@@ -257,6 +263,7 @@ def test_quiesce_thaws_after_a_failure_once():
 def test_quiesce_thaws_where_the_freezing_was_not_answered():
     agent = Agent(broken=("guest-fsfreeze-freeze",))
     own = calls(("quiesce", with_services(QuiesceHook(), agent)))
+    own.before_start()
     own.before_switchover(RAISED)
     assert agent.asked[-1] == "guest-fsfreeze-thaw"
     (note,) = own.collect()["quiesce"]["before_switchover"]
@@ -270,10 +277,136 @@ def test_quiesce_does_nothing_to_one_that_was_not_quiesced():
     assert agent.asked == []
 
 
+def test_what_another_has_frozen_is_left_alone():
+    """A backup: its freeze is not ours to thaw."""
+    agent = Agent()
+    agent.frozen = "frozen"
+    own = calls(("quiesce", with_services(QuiesceHook(), agent)))
+    own.before_start()
+    own.before_switchover(RAISED)
+    own.failed(FAILED)
+    assert agent.asked == []
+    (note,) = own.collect()["quiesce"]["before_switchover"]
+    assert "frozen already" in note["not_quiesced"]
+
+
+def test_nobody_is_frozen_for_a_host_that_would_not_thaw():
+    agent = Agent()
+    hook = with_services(QuiesceHook(), agent)
+    hook.services = replace(
+        hook.services, no_thaw=lambda host: f"{host} does not answer"
+    )
+    own = calls(("quiesce", hook))
+    own.before_start()
+    own.before_switchover(RAISED)
+    own.failed(FAILED)
+    assert agent.asked == []
+    notes = own.collect()["quiesce"]
+    for step in ("before_start", "before_switchover"):
+        assert notes[step][0]["not_quiesced"] == "dest does not answer"
+
+
+def test_a_destination_that_was_not_asked_would_not_thaw():
+    agent = Agent()
+    own = calls(("quiesce", with_services(QuiesceHook(), agent)))
+    own.before_switchover(RAISED)
+    assert agent.asked == []
+
+
+def _until(true, longest_s=10.0):
+    end_s = time.monotonic() + longest_s
+    while not true():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("step", ["timer", "failed"])
+def test_a_thaw_that_is_not_answered_is_tried_again(monkeypatch, step):
+    monkeypatch.setattr(hook_quiesce, "_TRY_S", 0.02)
+    monkeypatch.setattr(hook_quiesce, "LONGEST_S", 0.05)
+    agent = Agent(broken=("guest-fsfreeze-thaw",))
+    hook = with_services(QuiesceHook(), agent)
+    own = calls(("quiesce", hook))
+    own.before_start()
+    own.before_switchover(RAISED)
+    if step == "failed":
+        own.failed(FAILED)
+    _until(lambda: agent.asked.count("guest-fsfreeze-thaw") >= 3)
+    agent.broken = ()
+    _until(lambda: not hook._trying)
+    thaws = agent.asked.count("guest-fsfreeze-thaw")
+    time.sleep(0.1)
+    assert agent.asked.count("guest-fsfreeze-thaw") == thaws
+
+
+def test_an_agent_that_never_answers_is_given_up(monkeypatch, caplog):
+    monkeypatch.setattr(hook_quiesce, "_TRY_S", 0.001)
+    agent = Agent(broken=("guest-fsfreeze-thaw",))
+    hook = with_services(QuiesceHook(), agent)
+    own = calls(("quiesce", hook))
+    own.before_start()
+    own.before_switchover(RAISED)
+    own.failed(FAILED)
+    _until(lambda: not hook._trying)
+    assert agent.asked.count("guest-fsfreeze-thaw") == 1 + hook_quiesce._TRIES
+    assert "may still be quiesced" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json.dumps({"return": "x" * 10**7}),
+        json.dumps({"return": {"out-data": "QUJD" * 10**6}}),
+        json.dumps({"return": [["x" * 1000] * 1000] * 10}),
+        json.dumps(["x"] * 10**6),
+        '{"return": ' + "[" * 10**5 + "]" * 10**5 + "}",
+        "x" * 10**7,
+    ],
+    ids=range(6),
+)
+@pytest.mark.parametrize("commands", [("", ""), ("/pause", "/go")])
+def test_an_answer_of_10_mb_leaves_a_small_note(answer, commands, caplog):
+    hook = with_services(QuiesceHook(), lambda *_: answer, commands=commands)
+    hook._try_again = lambda facts: None
+    own = calls(("quiesce", hook))
+    own.before_start()
+    own.before_switchover(RAISED)
+    own.failed(FAILED)
+    assert len(json.dumps(own.collect())) < 20_000
+    assert len(caplog.text) < 40_000
+
+
+def test_a_hook_that_answers_or_raises_much_leaves_a_small_note(caplog):
+    class Talker(Hook):
+        def preflight(self, facts):
+            return "r" * 10**7
+
+        def before_start(self, facts):
+            return {"all": ["x" * 10**4] * 10**3}
+
+        def after_switchover(self, facts):
+            raise ValueError("e" * 10**7)
+
+    own = calls(("talker", Talker()))
+    assert len(own.preflight()) < 3000
+    own.before_start()
+    own.after_switchover()
+    assert len(json.dumps(own.collect())) < 10_000
+    assert "ValueError" in caplog.text and len(caplog.text) < 20_000
+
+
+def test_which_hooks_will_be_asked_before_the_switchover():
+    own = calls(("tell", Tell()), ("nvml", NvmlHook()))
+    assert own.asked_before_switchover() == ["tell"]
+    own.before_switchover(RAISED)
+    assert own.asked_before_switchover() == []
+
+
 def test_quiesce_does_not_last(monkeypatch):
     monkeypatch.setattr(hook_quiesce, "LONGEST_S", 0.1)
     agent = Agent()
     own = calls(("quiesce", with_services(QuiesceHook(), agent)))
+    own.before_start()
     own.before_switchover(RAISED)
     for _ in range(100):
         if len(agent.asked) == 2:
@@ -290,6 +423,7 @@ def test_quiesce_by_a_command_of_the_operators():
         QuiesceHook(), agent, commands=("/bin/pause 'all jobs'", "/bin/go")
     )
     own = calls(("quiesce", hook))
+    own.before_start()
     own.before_switchover(RAISED)
     own.failed(FAILED)
     pause, go = (json.loads(text)["arguments"] for text in agent.asked)
@@ -301,6 +435,7 @@ def test_a_command_that_fails_is_told_and_undone():
     agent = Agent(exits=(3, 0))
     hook = with_services(QuiesceHook(), agent, commands=("/pause", "/go"))
     own = calls(("quiesce", hook))
+    own.before_start()
     own.before_switchover(RAISED)
     (note,) = own.collect()["quiesce"]["before_switchover"]
     assert "'/pause' ended with 3 in the server" in note["error"]
@@ -314,6 +449,7 @@ def test_a_command_that_does_not_end_is_waited_for_5_s(monkeypatch):
     agent = Agent(exits=(None, 0))
     hook = with_services(QuiesceHook(), agent, commands=("/pause", "/go"))
     own = calls(("quiesce", hook))
+    own.before_start()
     own.before_switchover(RAISED)
     (note,) = own.collect()["quiesce"]["before_switchover"]
     assert "has not ended within 0.2 s" in note["error"]
@@ -329,6 +465,7 @@ def test_a_command_that_ends_after_the_migration_is_undone(monkeypatch):
     agent = Agent(exits=(None, 0, 0))
     hook = with_services(QuiesceHook(), agent, commands=("/pause", "/go"))
     own = HookCalls((("quiesce", hook),), FACTS, 0.1)
+    own.before_start()
     own.before_switchover(RAISED)
     (note,) = own.collect()["quiesce"]["before_switchover"]
     assert "not finished in 0.1 s" in note["error"]
@@ -347,6 +484,7 @@ def test_file_systems_are_thawed_before_a_command_is_run():
     agent = Agent()
     hook = with_services(QuiesceHook(), agent, commands=("", "/go"))
     own = calls(("quiesce", hook))
+    own.before_start()
     own.before_switchover(RAISED)
     own.failed(FAILED)
     assert agent.asked[:2] == ["guest-fsfreeze-freeze", "guest-fsfreeze-thaw"]
@@ -358,6 +496,7 @@ def test_what_is_no_command_is_told(command):
     agent = Agent()
     hook = with_services(QuiesceHook(), agent, commands=(command, ""))
     own = calls(("quiesce", hook))
+    own.before_start()
     own.before_switchover(RAISED)
     (note,) = own.collect()["quiesce"]["before_switchover"]
     assert "is no command" in note["error"]
@@ -371,6 +510,7 @@ def test_an_answer_that_is_none_is_told():
         commands=("/pause", ""),
     )
     own = calls(("quiesce", hook))
+    own.before_start()
     own.before_switchover(RAISED)
     (note,) = own.collect()["quiesce"]["before_switchover"]
     assert "guest-exec is disabled" in note["error"]
@@ -411,7 +551,7 @@ def test_nvml_captures_before_and_after():
     assert vgpu["framebuffer_used_bytes"] == 2**30
     assert "guest_driver" not in vgpu
     (gpu,) = notes["completed"][0]["gpus"].values()
-    assert gpu == {"gpu_percent": 40, "licensed": (True,)}
+    assert gpu == {"gpu_percent": 40, "licensed": [True]}
 
 
 def test_nvml_says_where_nothing_can_be_told():

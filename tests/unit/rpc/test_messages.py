@@ -41,3 +41,26 @@ def test_what_cannot_be_read_is_unknown_and_says_why(answer):
 def test_unknown_says_why():
     found = messages.decode(messages.unknown("no NVML"))
     assert (found.blobs, found.why) == (None, "no NVML")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        True,
+        {},
+        {"v": 1},
+        {"v": 2, "resumes": True},
+        {"v": 1, "resumes": "true"},
+        {"v": 1, "resumes": 1},
+        {"v": 1, "resumes": False},
+        "x" * 10**6,
+    ],
+    ids=range(9),
+)
+def test_only_a_plain_yes_is_a_yes(answer):
+    assert messages.decode_resumes(answer) is False
+
+
+def test_yes_is_yes():
+    assert messages.decode_resumes(messages.resumes(True)) is True

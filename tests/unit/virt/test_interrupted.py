@@ -1,10 +1,13 @@
 """What a nova-compute that died has left in libvirt."""
 
+import threading
+import time
 from types import SimpleNamespace
 
 import libvirt
 import pytest
 
+from nova_livemig_gpu.virt import interrupted, stephooks
 from nova_livemig_gpu.virt.interrupted import Interrupted
 from nova_livemig_gpu.virt.job import NO_LIMIT_MIB_S
 
@@ -68,3 +71,92 @@ def test_a_server_that_has_gone_has_none(caplog):
 def test_a_limit_that_cannot_be_lifted_is_told(caplog):
     let_go(Domain(RuntimeError("no connection")), LIMITED)
     assert "may still be in force: no connection" in caplog.text
+
+
+class Frozen(Domain):
+    """A server that may be frozen."""
+
+    def __init__(self, state=(libvirt.VIR_DOMAIN_RUNNING, 1)):
+        super().__init__()
+        self._state = state
+
+    def state(self):
+        return list(self._state)
+
+
+def thaw(monkeypatch, domain, head):
+    """Return the servers that were resumed at a start."""
+    resumed = []
+
+    def resume(host, server, command):
+        resumed.append((server, command))
+        return True
+
+    def lookup(uuid):
+        if domain is None:
+            raise Gone
+        return domain
+
+    monkeypatch.setattr(interrupted.agent, "resume_patiently", resume)
+    connection = SimpleNamespace(lookupByUUIDString=lookup)
+    host = SimpleNamespace(get_connection=lambda: connection)
+    options = SimpleNamespace(
+        read=lambda: SimpleNamespace(resume_command="/go")
+    )
+    service = SimpleNamespace(
+        driver=SimpleNamespace(_host=host), options=options, release=None
+    )
+    Interrupted(service)._thaw({"server": SERVER, **head})
+    return resumed
+
+
+QUIESCED = {stephooks.ASKED: ["audit", "quiesce"]}
+
+
+def test_what_was_quiesced_is_resumed_at_the_next_start(monkeypatch):
+    assert thaw(monkeypatch, Frozen(), QUIESCED) == [(SERVER, "/go")]
+
+
+@pytest.mark.parametrize(
+    "head", [{}, {stephooks.ASKED: None}, {stephooks.ASKED: ["audit"]}]
+)
+def test_what_was_not_quiesced_is_left_alone(monkeypatch, head):
+    assert thaw(monkeypatch, Frozen(), head) == []
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        None,
+        Frozen(
+            (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY)
+        ),
+    ],
+    ids=["gone", "post-copy"],
+)
+def test_what_runs_elsewhere_is_its_destinations(monkeypatch, domain):
+    assert thaw(monkeypatch, domain, QUIESCED) == []
+
+
+def test_a_start_does_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(interrupted, "_THAW_S", 0.05)
+    free = threading.Event()
+    monkeypatch.setattr(
+        interrupted.agent, "resume_patiently", lambda *args: free.wait(30)
+    )
+    host = SimpleNamespace(
+        get_connection=lambda: SimpleNamespace(
+            lookupByUUIDString=lambda uuid: Frozen()
+        )
+    )
+    service = SimpleNamespace(
+        driver=SimpleNamespace(_host=host),
+        options=SimpleNamespace(
+            read=lambda: SimpleNamespace(resume_command="")
+        ),
+        release=None,
+    )
+    began_s = time.monotonic()
+    Interrupted(service)._thaw({"server": SERVER, **QUIESCED})
+    free.set()
+    assert time.monotonic() - began_s < 5

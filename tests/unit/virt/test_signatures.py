@@ -23,6 +23,7 @@ MANAGER = "compute/manager.py"
 SIGNATURES = {
     (DRIVER, "LibvirtDriver", "__init__"): "self, virtapi, read_only=False",
     (DRIVER, "LibvirtDriver", "get_available_resource"): "self, nodename",
+    (DRIVER, "LibvirtDriver", "emit_event"): "self, event",
     (DRIVER, "LibvirtDriver", "_live_migration"): (
         "self, context, instance, dest, post_method, recover_method, "
         "block_migration, migrate_data"
@@ -128,6 +129,7 @@ MONITOR_CALL = (
 OURS = Path(nova_livemig_gpu.virt.__file__).parent
 OVERRIDDEN = (
     "__init__",
+    "emit_event",
     "get_available_resource",
     "init_host",
     "cleanup_host",
