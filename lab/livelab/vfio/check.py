@@ -36,6 +36,7 @@ from livelab.vfio.machine import Machine
 CREATE_S = 240
 BOOT_S = 120
 MIGRATE_S = 300
+FILTERS = ("nova", "ours")
 
 
 @dataclass(frozen=True)
@@ -207,14 +208,21 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="between cards that one vGPU fills",
     )
+    parser.add_argument(
+        "--filters",
+        choices=FILTERS,
+        action="append",
+        help="with --full-card: Nova's alone, and with this project's "
+        "(default: both)",
+    )
     parser.set_defaults(run=run)
 
 
 def _cases(arguments: argparse.Namespace) -> Iterable[Case]:
     for driver in arguments.driver or DRIVERS:
         if arguments.full_card:
-            for filters in (False, True):
-                yield Case(driver, full=True, filters=filters)
+            for whose in arguments.filters or FILTERS:
+                yield Case(driver, full=True, filters=whose == "ours")
             continue
         for postcopy in (True,) if arguments.postcopy else (False, True):
             yield Case(driver, postcopy)
