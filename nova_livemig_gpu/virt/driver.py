@@ -207,6 +207,16 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             attempt(self._mdevs.renew, instance, held, instance=instance)
             attempt(self._publisher.renew)
 
+    def post_live_migration_at_source(
+        self, context: Any, instance: Any, network_info: Any
+    ) -> None:
+        """Reads what the server has left here: Nova publishes it as soon as
+        the destination has concluded (``update_available_resource`` in
+        ``_post_live_migration`` of nova/compute/manager.py), and it may come
+        back at once."""
+        super().post_live_migration_at_source(context, instance, network_info)
+        attempt(self._publisher.renew)
+
     def post_live_migration_at_destination(
         self,
         context: Any,

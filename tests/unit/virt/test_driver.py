@@ -112,3 +112,17 @@ def test_traits_of_others_stay():
         )
         own.update_provider_tree(tree, "node")
     assert told == [("node", {"HW_CPU_X86_AVX", "CUSTOM_X"})]
+
+
+def test_the_room_that_a_server_has_left_is_read_at_once(monkeypatch):
+    """Once Nova has removed it, and before Nova publishes."""
+    done = []
+    monkeypatch.setattr(
+        libvirt_driver.LibvirtDriver,
+        "post_live_migration_at_source",
+        lambda self, context, instance, network_info: done.append("removed"),
+    )
+    own = object.__new__(LibvirtDriver)
+    own._publisher = SimpleNamespace(renew=lambda: done.append("read"))
+    own.post_live_migration_at_source(None, INSTANCE, None)
+    assert done == ["removed", "read"]

@@ -30,6 +30,7 @@ OVERRIDES = (
     "check_source_migrate_data_at_dest",
     "check_can_live_migrate_source",
     "rollback_live_migration_at_destination",
+    "post_live_migration_at_source",
     "post_live_migration_at_destination",
     "get_available_resource",
     "update_provider_tree",

@@ -138,6 +138,7 @@ OVERRIDDEN = (
     "check_source_migrate_data_at_dest",
     "check_can_live_migrate_source",
     "rollback_live_migration_at_destination",
+    "post_live_migration_at_source",
     "post_live_migration_at_destination",
     "live_migration_abort",
     "_live_migration",
