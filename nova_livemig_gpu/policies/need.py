@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 
 from nova_livemig_gpu.model import DirtyCurve, GuestMemory
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.prediction import passes, qemu
+from nova_livemig_gpu.prediction import qemu
 
 _MARGIN = 1.25
 _RANGE = 64
@@ -109,10 +109,7 @@ def left(progress: Progress, before: DirtyCurve | None, load: Load) -> Load:
 
 def _ends(load: Load, rate_bps: float) -> bool:
     assert load.memory is not None
-    horizon_s = passes.HORIZON_S
-    if load.within_s is not None:
-        horizon_s = min(horizon_s, load.within_s)
-    found = qemu.predict(
-        load.memory, load.curve, rate_bps, load.limit_ms, horizon_s
-    )
-    return found.total_s is not None and found.total_s <= horizon_s
+    found = qemu.predict(load.memory, load.curve, rate_bps, load.limit_ms)
+    if found.total_s is None:
+        return False
+    return load.within_s is None or found.total_s <= load.within_s

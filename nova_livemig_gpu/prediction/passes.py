@@ -5,10 +5,15 @@
     bytes[k+1] = f(t[k]) * (page + 8) / page
 
 It ends with the first pass that takes no longer than the limit; the total
-counts that pass, which is the pause. It never ends where an hour of model
-time goes by before. A pass that leaves as much as it sent, or passes that
-tend to a duration above the limit, say so at once: f never falls, so that no
-later pass would be shorter.
+counts that pass, which is the pause. A pass that leaves as much as it sent, or
+passes that tend to a duration above the limit, say at once that it never ends:
+f never falls, so that no later pass would be shorter. Nor does it where the
+horizon goes by before,
+
+    t[0] + max(1 hour, 60 * t[0])
+
+since a first pass that is long says nothing of those after it: 6 TiB take an
+hour and a half at 10 Gbit/s, and end like 6 GiB.
 
 Without a curve the guest is taken for idle, and ``why`` says so.
 
@@ -22,14 +27,26 @@ from nova_livemig_gpu.prediction.leap import leap, limit_s
 
 #: QEMU's header of a page; all that is sent of a zero page.
 HEADER_BYTES = 8
-HORIZON_S = 3600.0
+#: What may come after the first pass: so many of it, and an hour at least.
+_MOST_FIRSTS, _LEAST_HORIZON_S = 60.0, 3600.0
 #: Passes that are walked before many are gone over at once.
 _WALKED = 64
 
 IDLE = "no dirty curve is known: an idle guest is assumed"
 FITS = "the last pass fits into the limit"
 NO_SHRINK = "passes do not shrink"
-NO_TIME = "longer than an hour"
+NO_TIME = "further passes take longer than an hour, and than 60 of the first"
+
+
+def horizon_s(first_s: float) -> float:
+    """Return the time that a migration may take in all, in seconds.
+
+    :param first_s: of these, the first pass
+
+    >>> horizon_s(10.0), horizon_s(7200.0)
+    (3610.0, 439200.0)
+    """
+    return first_s + max(_LEAST_HORIZON_S, _MOST_FIRSTS * first_s)
 
 
 def first_bytes(memory: GuestMemory) -> float:
@@ -53,7 +70,6 @@ def predict(
     curve: DirtyCurve | None,
     bandwidth_bps: float,
     limit_ms: float,
-    horizon_s: float = HORIZON_S,
     most_passes: int | None = None,
 ) -> Prediction:
     """Predict a pre-copy migration from its start.
@@ -62,13 +78,14 @@ def predict(
     :param limit_ms: longest pause, 0 or more
     :param most_passes: None: no limit
     """
+    first_s = first_bytes(memory) / bandwidth_bps
     walk = _Walk(
         curve or idle_curve(memory),
         wire(memory) / bandwidth_bps,
         limit_ms / 1e3,
-        horizon_s,
+        horizon_s(first_s),
     )
-    verdict = walk.run(first_bytes(memory) / bandwidth_bps, most_passes)
+    verdict = walk.run(first_s, most_passes)
     floor = walk.floor_s * bandwidth_bps
     sent = walk.total_s * bandwidth_bps
     if verdict != FITS:

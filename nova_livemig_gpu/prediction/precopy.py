@@ -6,18 +6,18 @@ Pre-copy sends what is left, then what was dirtied meanwhile, and so on:
     bytes[k+1] = f(t[k])
 
 It ends with the pass that takes no longer than the downtime limit; that
-pass is the pause. It never converges where an hour of model time goes by,
-or where a pass leaves as much as it sent: f never falls, so no later pass
-would be shorter.
+pass is the pause. It never converges where a pass leaves as much as it sent: f
+never falls, so no later pass would be shorter. Nor does it where the passes
+take longer than ``prediction.passes`` has it, t[0] being the first pass.
 
 Example: 128 MiB left, 50 MiB/s, a constant 10 MiB/s written, limit 300 ms:
 2.56 s, 0.51 s, 0.10 s. The third pass is the pause, the total 3.17 s.
 """
 
 from nova_livemig_gpu.model import DirtyCurve, Prediction
+from nova_livemig_gpu.prediction import passes as whole
 from nova_livemig_gpu.prediction.curve import dirty_bytes
 
-HORIZON_S = 3600.0
 _SHRINK = 1e-6
 
 
@@ -26,19 +26,22 @@ def predict(
     remaining_bytes: float,
     bandwidth_bps: float,
     limit_ms: float,
-    horizon_s: float = HORIZON_S,
+    horizon_s: float | None = None,
 ) -> Prediction:
     """Predict the rest of a pre-copy migration.
 
     :param remaining_bytes: what the pass that begins now has to send
     :param bandwidth_bps: bytes per second
     :param limit_ms: longest pause that QEMU is allowed
-    :param horizon_s: model time after which it "never" ends
+    :param horizon_s: model time after which it "never" ends; None: see the
+        module
     """
     if bandwidth_bps <= 0:
         return Prediction(
             False, None, None, 0, 0.0, remaining_bytes, "no bandwidth"
         )
+    if horizon_s is None:
+        horizon_s = whole.horizon_s(remaining_bytes / bandwidth_bps)
     total_s = 0.0
     sent = 0.0
     left = float(remaining_bytes)
@@ -61,7 +64,7 @@ def predict(
             )
         if total_s > horizon_s:
             return Prediction(
-                False, None, None, passes, sent, floor, "longer than an hour"
+                False, None, None, passes, sent, floor, whole.NO_TIME
             )
         left = after
 

@@ -19,10 +19,11 @@ What waits after a pass, P', is the law of ``prediction.bitmap``.
     P[k+1]  = P' of (P[k], P[k] - send[k], t[k])
 
 It ends as soon as P fits. Where a pass leaves 99% of what it sent, no later
-one does better, as f never falls. But QEMU compares with the bandwidth that
-it has just measured, over 100 ms, which is 10% more than the mean now and
-then, and it looks many times: such a P ends if it is within 10%, and never
-else.
+one does better, as f never falls; where they do, and take too long, the
+horizon of ``prediction.passes`` ends the walk. But QEMU compares with the
+bandwidth that it has just measured, over 100 ms, which is 10% more than the
+mean now and then, and it looks many times: such a P ends if it is within 10%,
+and never else.
 
 A zero page counts as a whole page in the bitmap, though next to nothing is
 sent. Zero pages are taken to lie evenly in memory, so that U of the first
@@ -51,14 +52,13 @@ def predict(
     curve: DirtyCurve | None,
     bandwidth_bps: float,
     limit_ms: float,
-    horizon_s: float = passes.HORIZON_S,
 ) -> Prediction:
     """Predict a pre-copy migration; arguments as of ``passes.predict``.
 
     ``passes`` of the result counts QEMU's bitmap synchronisations.
     """
     known = curve or passes.idle_curve(memory)
-    walk = _Walk(memory, known, bandwidth_bps, limit_ms / 1e3, horizon_s)
+    walk = _Walk(memory, known, bandwidth_bps, limit_ms / 1e3)
     verdict = walk.run()
     wire = passes.wire(memory)
     sent = walk.sent_bytes * wire
@@ -91,18 +91,18 @@ class _Walk:
         curve: DirtyCurve,
         bandwidth_bps: float,
         limit_s: float,
-        horizon_s: float,
     ) -> None:
         self._curve = curve
         self._bps = bandwidth_bps / passes.wire(memory)
         self._fits = self._bps * limit_s
         self._leave = max(self._bps * (limit_s - SLICE_S / 2), 0.0)
-        self._horizon_s = horizon_s
         self.zero_bytes = memory.zero_pages * memory.page_size_bytes
         self.waiting_bytes = memory.normal_bytes + self.zero_bytes
         self.floor_bytes = self.waiting_bytes
         self.total_s = self.sent_bytes = 0.0
         self.passes = 0
+        first_s = passes.first_bytes(memory) / bandwidth_bps
+        self._horizon_s = passes.horizon_s(first_s)
 
     @property
     def last_bytes(self) -> float:

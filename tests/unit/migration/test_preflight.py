@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from nova_livemig_gpu.migration.preflight import Verdict, judge
 from nova_livemig_gpu.model import (
+    GuestMemory,
     OverBudget,
     Prediction,
     Stun,
     Surroundings,
 )
+from nova_livemig_gpu.prediction import qemu
 from tests.builders import MIB, budget
 
 VFIO = Surroundings(overhead_ms=100, vfio=True)
@@ -50,6 +52,13 @@ def test_memory_that_does_not_converge():
     assert got.refuse
     assert "80 MiB" in got.reason
     assert "passes do not shrink" in got.reason
+
+
+def test_memory_that_takes_more_than_an_hour():
+    whole = GuestMemory(6 * 2**40 / 4096, 0)
+    ahead = qemu.predict(whole, None, 1.25e9, 200)
+    assert ahead.total_s is not None and ahead.total_s > 5000
+    assert judge(budget(), replace(VFIO, forecast=ahead)) == Verdict()
 
 
 def test_a_pause_that_is_too_long():

@@ -36,6 +36,17 @@ def test_the_documented_example():
     assert need_bps(load(), 112 * MIB) / MIB == pytest.approx(25.4, abs=0.2)
 
 
+def test_one_that_takes_more_than_an_hour_needs_its_part():
+    """512 GiB over 1 Gbit/s."""
+    whole = GuestMemory(2**39 / 4096, 0)
+    long = load(memory=whole, curve=writes(50, 1000, 2**19))
+    alone_bps = 112 * MIB
+    assert qemu.predict(whole, long.curve, alone_bps, 300).total_s > 4000
+    assert 50 * MIB < need_bps(long, alone_bps) < 75 * MIB
+    soon = replace(long, within_s=4000)
+    assert need_bps(soon, alone_bps) == 0, "it does not end in time anyhow"
+
+
 def test_who_ends_anyhow_needs_nothing():
     assert need_bps(load(ends_anyhow=True), 112 * MIB) == 0
     assert need_bps(load(ends_anyhow=True, curve=None), 112 * MIB) == 0

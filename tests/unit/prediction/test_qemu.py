@@ -44,10 +44,16 @@ def test_a_rate_above_the_link_never_ends():
     assert found.total_s is None
 
 
-def test_a_link_for_a_day_is_longer_than_an_hour():
-    found = qemu.predict(GUEST, rate(1e3), 1e5, 300)
+def test_passes_that_hardly_shrink_take_too_long():
+    found = qemu.predict(GUEST, rate(0.987e6), 1e6, 1)
     assert not found.converges
     assert found.why == passes.NO_TIME
+
+
+def test_a_link_for_hours_is_slow_and_no_more():
+    found = qemu.predict(GUEST, rate(1e3), 1e5, 300)
+    assert found.converges
+    assert found.total_s > 8000
 
 
 def test_a_limit_longer_than_all_of_it():
@@ -69,7 +75,6 @@ def test_bounds(share, link, limit):
 def test_what_leaves_a_fifth_of_the_link_ends(share, link, limit):
     found = qemu.predict(GUEST, rate(share * link), link, limit)
     alone_s = passes.first_bytes(GUEST) / link
-    assume(5 * alone_s < 3600)
     assert found.converges
     assert found.total_s <= 6 * alone_s
 

@@ -19,6 +19,7 @@ PENDING = (
     "hover-1050",
     "idle-curve-unknown",
     "link-falls-before-switch",
+    "six-tib-vgpu",
     "vgpu-memory-does-not-converge",
     "kernel-build",
     "stress-ng",
