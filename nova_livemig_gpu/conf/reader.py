@@ -8,8 +8,8 @@ option marked mutable whose value in the files is another one than when the
 service started. Everything else is as the service has it.
 
 Reading the files takes 5 to 15 ms, so they are read again only where one has
-changed. One that was changed less than ``_SETTLED_S`` ago is read in any
-case: its time stamp may not tell two changes apart.
+changed, and for ``_SETTLED_S`` after that was seen: a time stamp may not tell
+two changes apart.
 """
 
 import time
@@ -42,6 +42,7 @@ class Reader:
         self._conf = conf
         load(conf)
         self._stamp: _Stamp | None = None
+        self._seen_s = 0.0
         self._at_start = self._from_files()
         self._complained: str | None = None
         self._changed: dict[str, Any] = {}
@@ -49,9 +50,10 @@ class Reader:
     def read(self) -> Options:
         """Return the options of now. A wrong one is logged, and what was in
         force stays in force."""
-        stamp = self._look()
+        stamp, now_s = self._look(), time.monotonic()
         if stamp is None or stamp != self._stamp:
-            self._stamp = stamp
+            self._stamp, self._seen_s = stamp, now_s
+        if now_s - self._seen_s < _SETTLED_S:
             self._read_again()
         return replace(load(self._conf), **self._changed)
 
@@ -74,9 +76,6 @@ class Reader:
         try:
             states = [path.stat() for path in paths]
         except OSError:
-            return None
-        newest_s = max((each.st_ctime for each in states), default=0.0)
-        if time.time() - newest_s < _SETTLED_S:
             return None
         return tuple(
             (str(path), each.st_mtime_ns, each.st_ctime_ns, each.st_size)

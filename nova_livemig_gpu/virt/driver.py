@@ -54,7 +54,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             self.__class__ = LibvirtDriver.__base__
 
     def _make_parts(self) -> None:
-        shared = service.make(self)
+        shared = self._service = service.make(self)
         self._steering = Steering(shared)
         self._outbound = Outbound(shared)
         self._mdevs = Mdevs(shared)
@@ -67,6 +67,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
 
     def init_host(self, host: str) -> None:
         super().init_host(host)
+        attempt(service.look_at_modes, self._service)
         attempt(self._interrupted.close)
         attempt(
             self._publisher.answer_other_hosts,

@@ -47,6 +47,8 @@ class Publisher:
         self._gpus = service.gpus
         self._steered = steered
         self._host = CONF.host
+        self._open = False
+        self._resumes = False
         self._answering: Any = None
         self._guests = GuestCpus(service.driver)
         self._snapshot = Snapshot(self._read)
@@ -59,15 +61,27 @@ class Publisher:
         )
 
     def answer_other_hosts(self, host: str, resumes: bool = False) -> None:
-        """Start the RPC server of this host. Never raises.
+        """Answer what others ask. Never raises.
+
+        What answers is started with the first reading that finds a GPU, and
+        at once where servers are resumed: others have nothing to ask of any
+        other host.
 
         :param host: its name, as Nova's records have it
         :param resumes: servers that arrive here quiesced are resumed
         """
         self._host = host
+        self._open = True
+        self._resumes = resumes
+        if resumes:
+            self._answer()
+
+    def _answer(self) -> None:
+        if not self._open or self._answering is not None:
+            return
         try:
             self._answering = rpc_server.start(
-                nova_rpc.TRANSPORT, host, self._gpus, resumes
+                nova_rpc.TRANSPORT, self._host, self._gpus, self._resumes
             )
         except Exception:
             LOG.exception(
@@ -77,6 +91,7 @@ class Publisher:
 
     def close(self) -> None:
         """Stop answering other hosts. Never raises."""
+        self._open = False
         answering, self._answering = self._answering, None
         if answering is None:
             return
@@ -112,6 +127,8 @@ class Publisher:
 
     def _read(self) -> _Published:
         facts = replace(self.facts(), guests=self._guests.read())
+        if facts.gpus:
+            self._answer()
         facts = self._with_counts(facts)
         return _Published(codec.encode(facts), traits.traits(facts))
 

@@ -48,7 +48,6 @@ def make(driver: Any) -> Service:
     conf.register_opts(CONF)
     reader = Reader(CONF)
     options = reader.read()
-    _look_at_modes(Path(options.state_dir))
     history = History(
         Path(options.state_dir) / "history.sqlite3", options.max_history
     )
@@ -58,7 +57,9 @@ def make(driver: Any) -> Service:
     return Service(driver, reader, gpus, history, find_release())
 
 
-def _look_at_modes(state_dir: Path) -> None:
+def look_at_modes(service: Service) -> None:
+    """Warn of a ``state_dir`` that others than Nova may read."""
+    state_dir = Path(service.options.read().state_dir)
     mode = files.open_to_all(state_dir)
     if mode is not None:
         LOG.warning(
@@ -79,9 +80,16 @@ def find_release() -> releases.Release | None:
         return None
 
 
-def own_version() -> str:
-    """Version of this package."""
+def _installed() -> str:
     try:
         return version("nova-livemig-gpu")
     except PackageNotFoundError:
         return "unknown"
+
+
+_VERSION = _installed()
+
+
+def own_version() -> str:
+    """Version of this package, as it was when the process began."""
+    return _VERSION

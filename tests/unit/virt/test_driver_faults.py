@@ -18,7 +18,7 @@ from nova.virt.libvirt import driver as libvirt_driver
 
 from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.virt import driver as module
-from nova_livemig_gpu.virt import hostchecks
+from nova_livemig_gpu.virt import hostchecks, service
 from nova_livemig_gpu.virt.driver import LibvirtDriver
 from nova_livemig_gpu.virt.outbound import AbortedWaiting
 
@@ -66,13 +66,14 @@ def _calls() -> list[str]:
         if not isinstance(node, ast.Attribute):
             continue
         owner = node.value
-        if isinstance(owner, ast.Name) and owner.id == "session":
-            found.add(f"session.{node.attr}")
+        if isinstance(owner, ast.Name) and owner.id in ("session", "service"):
+            found.add(f"{owner.id}.{node.attr}")
         if isinstance(owner, ast.Attribute) and owner.attr in PARTS:
             found.add(f"{owner.attr}.{node.attr}")
     values = {"session.instance", "session.failed"}
     of_constructor = {
         "_steering.arrivals",
+        "service.make",
         "_steering.running",
         "_steering.stun_of",
         "_publisher.facts",
@@ -208,7 +209,11 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(
             hostchecks, "claiming", parts.made["hostchecks"].claiming
         )
+        monkeypatch.setattr(
+            service, "look_at_modes", parts.made["service"].look_at_modes
+        )
         driver = object.__new__(LibvirtDriver)
+        driver._service = object()
         driver.instance_claimed_mdevs = {"other": ["m2"]}
         driver._host = object()
         driver._live_migration_data_gb = lambda *args: 1.0

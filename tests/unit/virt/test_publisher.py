@@ -6,7 +6,7 @@ import pytest
 
 from nova_livemig_gpu.facts import codec, traits
 from nova_livemig_gpu.gpu.null import NullBackend
-from nova_livemig_gpu.virt import publisher
+from nova_livemig_gpu.virt import publisher, snapshot
 from nova_livemig_gpu.virt.links import Links
 from nova_livemig_gpu.virt.running import Running
 from tests import builders_facts as build
@@ -29,6 +29,12 @@ class Reader:
         if isinstance(self.facts, Exception):
             raise self.facts
         return self.facts
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A busy machine takes no reading for a slow one."""
+    monkeypatch.setattr(snapshot, "PATIENCE_S", 5.0)
 
 
 @pytest.fixture
@@ -112,3 +118,64 @@ def test_what_an_audit_publishes_is_its_own_copy(make):
 def test_a_fault_of_ours_publishes_nothing_and_breaks_nothing(make, caplog):
     assert make(OSError("broken")).stats() == {}
     assert "are not published" in caplog.text
+
+
+@pytest.fixture
+def servers(monkeypatch):
+    """RPC servers that were started: host, and what was done with them."""
+    started = []
+
+    def start(transport, host, gpus, resumes):
+        done = []
+        started.append((host, done))
+        return SimpleNamespace(
+            stop=lambda: done.append("stop"), wait=lambda: done.append("wait")
+        )
+
+    monkeypatch.setattr(publisher.nova_rpc, "TRANSPORT", None)
+    monkeypatch.setattr(publisher.rpc_server, "start", start)
+    return started
+
+
+def test_a_host_with_a_gpu_answers_others(make, servers):
+    own = make(build.a_host())
+    own.stats()
+    assert servers == [], "the service has not begun"
+    own.answer_other_hosts("h1")
+    assert servers == []
+    for _ in range(2):
+        own._read()
+    own.close()
+    assert servers == [("h1", ["stop", "wait"])]
+    own._read()
+    assert len(servers) == 1
+
+
+@pytest.mark.parametrize("gpus", [None, ()])
+def test_a_host_without_gpus_has_nothing_to_answer(make, servers, gpus):
+    """No queue, no thread: nobody will ask it."""
+    own = make(build.a_host(gpus=gpus))
+    own.answer_other_hosts("h1")
+    own.stats()
+    own.close()
+    assert servers == []
+
+
+def test_an_rpc_server_that_does_not_start_is_tried_again(
+    make, servers, monkeypatch, caplog
+):
+    own = make(build.a_host())
+    own.answer_other_hosts("h1")
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher.rpc_server, "start", lambda *args: 1 / 0)
+        assert own.stats()
+    assert "get no answers" in caplog.text
+    own._read()
+    assert [host for host, _ in servers] == ["h1"]
+
+
+def test_a_host_that_resumes_arrivals_answers_at_once(make, servers):
+    own = make(build.a_host(gpus=()))
+    own.answer_other_hosts("h1", resumes=True)
+    own.stats()
+    assert [host for host, _ in servers] == ["h1"]

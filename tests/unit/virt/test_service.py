@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nova.conf
@@ -152,11 +153,16 @@ def test_any_other_fault_leaves_novas_own_driver(
     assert "broken" in caplog.text
 
 
+def _of(state_dir: Path) -> Any:
+    options = SimpleNamespace(state_dir=str(state_dir))
+    return SimpleNamespace(options=SimpleNamespace(read=lambda: options))
+
+
 def test_a_state_dir_that_all_may_enter_is_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tmp_path.chmod(0o755)
-    service._look_at_modes(tmp_path)
+    service.look_at_modes(_of(tmp_path))
     (record,) = caplog.records
     assert "0755" in record.getMessage() and "chmod" in record.getMessage()
 
@@ -166,6 +172,6 @@ def test_one_for_nova_and_its_group_is_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int
 ) -> None:
     tmp_path.chmod(mode)
-    service._look_at_modes(tmp_path)
-    service._look_at_modes(tmp_path / "not there yet")
+    service.look_at_modes(_of(tmp_path))
+    service.look_at_modes(_of(tmp_path / "not there yet"))
     assert caplog.records == []
