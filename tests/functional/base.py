@@ -17,7 +17,18 @@ CONF = nova_conf.CONF
 DRIVER = "livemig_gpu.LibvirtDriver"
 
 
-class OurDriverMixin(Patience):
+class SurroundingsMixin(Patience):
+    """Put before a test class of Nova's that uses a libvirt driver.
+
+    What its tests expect around them, whoever's driver it is.
+    """
+
+    def setUp(self: Any) -> None:
+        self.flags(api_paste_config=paste_config(), group="wsgi")
+        super().setUp()
+
+
+class OurDriverMixin(SurroundingsMixin):
     """Put before a subclass of ``nova.tests...libvirt.base.ServersTestBase``.
 
     :cvar steered: server and policy of every migration that our driver took
@@ -37,7 +48,6 @@ class OurDriverMixin(Patience):
             audit_log=str(Path(self.state) / "audit.log"),
             group=conf.GROUP,
         )
-        self.flags(api_paste_config=paste_config(), group="wsgi")
         self.useFixture(
             fixtures.MonkeyPatch(
                 "nova_livemig_gpu.virt.session.Session.steer", _counted_steer
