@@ -29,6 +29,8 @@ from nova_livemig_gpu.virt.steering import Steering
 
 LOG = logging.getLogger(__name__)
 
+#: Nova's, whatever stands under its name later.
+_STOCK: Any = libvirt_driver.LibvirtDriver
 #: How a check says that Nova must try another host.
 _REFUSED = (MigrationPreCheckError,)
 
@@ -51,7 +53,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 "nova-livemig-gpu cannot be used: until nova-compute is "
                 "started again it has Nova's own libvirt driver."
             )
-            self.__class__ = LibvirtDriver.__base__
+            self.__class__ = _STOCK
 
     def _make_parts(self) -> None:
         shared = self._service = service.make(self)
@@ -85,7 +87,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         """
         if isinstance(self, LibvirtDriver) and self._arrivals is not None:
             attempt(self._arrivals.event, event)
-        libvirt_driver.LibvirtDriver.emit_event(self, event)
+        _STOCK.emit_event(self, event)
 
     def cleanup_host(self, host: str) -> None:
         attempt(self._publisher.close)
