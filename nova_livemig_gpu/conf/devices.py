@@ -50,12 +50,13 @@ Related options:
         default=True,
         mutable=True,
         help="""
-Remove a mediated device that an incoming live migration was meant to fill
-and did not, so that Nova creates a new one for the next try.
+Destroy a mediated device that an incoming live migration was meant to fill
+and did not, and make it anew under the same UUID for the next try.
 
 Such a device can be stuck: every next migration to it fails with "Bad file
 descriptor". Only devices that Nova itself had claimed for that migration
-are removed, and only when no server has them.
+are renewed, and only when no server has them. What was defined, by Nova or
+by an operator (mdevctl), stays defined.
 """,
     ),
     cfg.BoolOpt(

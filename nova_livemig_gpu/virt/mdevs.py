@@ -2,15 +2,22 @@
 
 An mdev that an incoming migration was meant to fill and did not can stay in
 its RESUMING state: whoever is sent to it next fails with "Bad file
-descriptor". Nova never removes mdevs and takes such a one again. It is
-removed here (node device destroyed and undefined); Nova creates a new one.
+descriptor". Nova never removes mdevs and takes such a one again. So it is
+destroyed here and made anew under the same UUID.
 
-Only the mdevs that Nova had claimed for that migration are removed, only
+What was defined stays defined: Nova defines the mdevs that it creates, and an
+operator (mdevctl) may have defined them in advance, and nothing tells which;
+a host keeps as many of them as it had. A transient one is created of what
+libvirt said of it. Where it cannot be made anew, Nova creates another when it
+needs one.
+
+Only the mdevs that Nova had claimed for that migration are renewed, only
 while no server has them and no other migration has claimed them, and under
-Nova's own lock. While they are removed they stay claimed under a name of
+Nova's own lock. While they are renewed they stay claimed under a name of
 ours, so that Nova gives them to nobody.
 """
 
+import time
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -24,6 +31,10 @@ LOG = logging.getLogger(__name__)
 #: VGPU_RESOURCE_SEMAPHORE in nova/virt/libvirt/driver.py, taken through
 #: ``nova.utils.synchronized``.
 _NOVAS_LOCK = "vgpu_resources"
+#: libvirt learns from the kernel, a moment later, that an mdev has gone: it
+#: is asked so often to make it anew, with so many seconds between.
+_TRIES = 20
+_TRY_S = 0.1
 
 
 class Mdevs:
@@ -51,15 +62,15 @@ class Mdevs:
             return ()
 
     def renew(self, instance: Any, uuids: Collection[str]) -> None:
-        """Remove what :meth:`hold` has kept, so that Nova creates anew."""
+        """Make anew what :meth:`hold` has kept."""
         if not uuids:
             return
         try:
             with lockutils.lock(_NOVAS_LOCK, "nova-"):
-                self._remove(instance, uuids)
+                self._renew(instance, uuids)
         except Exception:
             LOG.exception(
-                "The mdevs %s are not removed; a next migration to them may "
+                "The mdevs %s are not renewed; a next migration to them may "
                 "fail with 'Bad file descriptor'.",
                 ", ".join(uuids),
                 instance=instance,
@@ -67,7 +78,7 @@ class Mdevs:
         finally:
             self._driver.instance_claimed_mdevs.pop(_ours(instance), None)
 
-    def _remove(self, instance: Any, uuids: Collection[str]) -> None:
+    def _renew(self, instance: Any, uuids: Collection[str]) -> None:
         busy = self._busy(_ours(instance))
         for device in self._known(uuids):
             uuid = device["uuid"]
@@ -77,15 +88,49 @@ class Mdevs:
                 )
                 continue
             node = self._driver._host.device_lookup_by_name(device["dev_id"])
+            definition = node.XMLDesc(0)
             node.destroy()
-            _undefine(node)
-            LOG.info(
-                "Removed mdev %s (%s), which an incoming migration has not "
-                "filled: Nova creates a new one",
+            error = self._create(node, definition)
+            if error is None:
+                LOG.info(
+                    "Made mdev %s (%s) anew, which an incoming migration has "
+                    "not filled",
+                    uuid,
+                    device["type"],
+                    instance=instance,
+                )
+                continue
+            LOG.warning(
+                "mdev %s (%s), which an incoming migration has not filled, "
+                "was destroyed and cannot be made anew: %s. Nova creates "
+                "another when it needs one.",
                 uuid,
                 device["type"],
+                error,
                 instance=instance,
             )
+
+    def _create(self, node: Any, definition: str) -> Exception | None:
+        """Start what is defined, else create it of its XML.
+
+        :returns: why it could not be
+        """
+        connection = self._driver._host.get_connection()
+        last: Exception | None = None
+        for _ in range(_TRIES):
+            try:
+                node.create(0)
+                return None
+            except Exception as exc:
+                last = exc
+            if not _defined(node):
+                try:
+                    connection.nodeDeviceCreateXML(definition, 0)
+                    return None
+                except Exception as exc:
+                    last = exc
+            time.sleep(_TRY_S)
+        return last
 
     def _busy(self, ours: str) -> set[str]:
         """Return the mdevs that a server has or another has claimed."""
@@ -107,12 +152,13 @@ class Mdevs:
         ]
 
 
-def _undefine(node: Any) -> None:
-    """Forget the persistent definition that Nova has made."""
+def _defined(node: Any) -> bool:
+    """Whether it is there after it was destroyed."""
     try:
-        node.undefine()
+        return bool(node.isPersistent())
     except Exception as exc:
-        LOG.info("%s was not defined any more: %s", node.name(), exc)
+        LOG.debug("%s: %s", node.name(), exc)
+        return False
 
 
 def _ours(instance: Any) -> str:

@@ -4,9 +4,39 @@ from types import SimpleNamespace
 
 import pytest
 
+from nova_livemig_gpu.virt import mdevs as mdevs_module
 from nova_livemig_gpu.virt.mdevs import Mdevs
 
 INSTANCE = SimpleNamespace(uuid="s1")
+
+
+class Refused(Exception):
+    """Of libvirt."""
+
+
+class Host:
+    """libvirt's node devices: those defined, and those active."""
+
+    def __init__(self):
+        self.calls = []
+        self.broken = None
+        self.defined = {"mdev_m1", "mdev_m2", "mdev_m9"}
+        self.active = {"mdev_m1", "mdev_m2", "mdev_m9"}
+        #: how many questions it takes libvirt to see that one has gone
+        self.slow = 0
+
+    def device_lookup_by_name(self, name):
+        return Node(self, name)
+
+    def get_connection(self):
+        return self
+
+    def nodeDeviceCreateXML(self, xml, flags):
+        name = xml.removeprefix("<device>")
+        if self.broken == "create" or name in self.active | self.defined:
+            raise Refused("cannot be created")
+        self.calls.append(("create of XML", name))
+        self.active.add(name)
 
 
 class Node:
@@ -17,24 +47,34 @@ class Node:
     def name(self):
         return self._name
 
+    def XMLDesc(self, flags):
+        return f"<device>{self._name}"
+
+    def isPersistent(self):
+        return self._name in self._host.defined
+
     def destroy(self):
         if self._host.broken == "destroy":
             raise RuntimeError("busy")
         self._host.calls.append(("destroy", self._name))
+        self._host.active.discard(self._name)
+
+    def create(self, flags):
+        if self._host.slow > 0:
+            self._host.slow -= 1
+            raise Refused("is already active")
+        if self._host.broken == "create" or not self.isPersistent():
+            raise Refused("cannot be started")
+        self._host.calls.append(("create", self._name))
+        self._host.active.add(self._name)
 
     def undefine(self):
-        if self._host.broken == "undefine":
-            raise RuntimeError("not defined")
-        self._host.calls.append(("undefine", self._name))
+        raise AssertionError("an operator may have defined it")
 
 
-class Host:
-    def __init__(self):
-        self.calls = []
-        self.broken = None
-
-    def device_lookup_by_name(self, name):
-        return Node(self, name)
+@pytest.fixture(autouse=True)
+def no_wait(monkeypatch):
+    monkeypatch.setattr(mdevs_module.time, "sleep", lambda seconds: None)
 
 
 class Driver:
@@ -83,13 +123,47 @@ def roll_back(driver, on=True):
     return during
 
 
-def test_what_was_claimed_is_removed(driver):
+def test_what_was_claimed_is_made_anew(driver):
+    """The same UUID, defined as it was: perhaps an operator's."""
     during = roll_back(driver)
     assert driver._host.calls == [
         ("destroy", "mdev_m1"),
-        ("undefine", "mdev_m1"),
+        ("create", "mdev_m1"),
     ]
     assert "m1" in during, "nobody else may take it meanwhile"
+    assert driver.instance_claimed_mdevs == {"s9": ["m9"]}
+    assert driver._host.active == driver._host.defined
+
+
+def test_a_transient_one_is_made_of_what_libvirt_said(driver):
+    driver._host.defined.discard("mdev_m1")
+    roll_back(driver)
+    assert driver._host.calls == [
+        ("destroy", "mdev_m1"),
+        ("create of XML", "mdev_m1"),
+    ]
+    assert "mdev_m1" not in driver._host.defined
+
+
+def test_libvirt_may_see_late_that_it_has_gone(driver):
+    driver._host.slow = 5
+    roll_back(driver)
+    assert driver._host.calls[-1] == ("create", "mdev_m1")
+
+
+@pytest.mark.parametrize("defined", [True, False])
+def test_one_that_cannot_be_made_anew_stays_defined_and_is_told(
+    driver, caplog, defined
+):
+    """Another took its place on the GPU."""
+    if not defined:
+        driver._host.defined.discard("mdev_m1")
+    before = set(driver._host.defined)
+    driver._host.broken = "create"
+    roll_back(driver)
+    assert driver._host.calls == [("destroy", "mdev_m1")]
+    assert driver._host.defined == before
+    assert "cannot be made anew" in caplog.text
     assert driver.instance_claimed_mdevs == {"s9": ["m9"]}
 
 
@@ -127,12 +201,6 @@ def test_one_that_is_gone_already(driver):
     del driver.types["m1"]
     roll_back(driver)
     assert driver._host.calls == []
-
-
-def test_what_was_not_defined_is_removed_all_the_same(driver):
-    driver._host.broken = "undefine"
-    roll_back(driver)
-    assert driver._host.calls == [("destroy", "mdev_m1")]
 
 
 def test_one_that_cannot_be_removed_is_told_and_unclaimed(driver, caplog):
