@@ -33,7 +33,7 @@ def compute_idle(world: World, notes: Notes) -> None:
     server = world.server(IDLE)
     trip = world.migrate(server)
     trip.wait_flow(0)
-    source = _kill(world.compute(trip.source).daemon)
+    source = kill(world.compute(trip.source).daemon)
     world.wait(
         lambda: (
             list(world.domains(server.id)) != [trip.source]
@@ -43,7 +43,7 @@ def compute_idle(world: World, notes: Notes) -> None:
         60,
     )
     notes.show("before the restart", world.domains(server.id))
-    _restart(world, world.compute(trip.source), source)
+    restart(world, world.compute(trip.source), source)
     _state(world, notes, trip)
 
 
@@ -73,7 +73,7 @@ def libvirtd(world: World, notes: Notes) -> None:
     trip = world.moving(world.server(), 4)
     dest = world.other(trip.source)
     daemon = Libvirtd(dest)
-    _kill(daemon.daemon)
+    kill(daemon.daemon)
     world.say("libvirtd killed")
     daemon.start()
     daemon.wait_ready()
@@ -84,18 +84,18 @@ def libvirtd(world: World, notes: Notes) -> None:
 
 def _kill_compute(world: World, trip: Trip, dead_s: float) -> None:
     service = world.compute(trip.source)
-    pid = _kill(service.daemon)
+    pid = kill(service.daemon)
     time.sleep(dead_s)
-    _restart(world, service, pid)
+    restart(world, service, pid)
 
 
-def _restart(world: World, service: Service, pid: int) -> None:
+def restart(world: World, service: Service, pid: int) -> None:
     world.say("start nova-compute again")
     service.ensure()
     services.wait([service])
 
 
-def _kill(daemon: Daemon) -> int:
+def kill(daemon: Daemon) -> int:
     running = daemon.running()
     if running is None:
         raise LabError(f"{daemon.name} does not run")

@@ -62,10 +62,16 @@ class World:
         load: tuple[int, int] = BUSY,
         flavor: str = "",
         properties: Mapping[str, str] | None = None,
+        *,
+        agent: bool = False,
     ) -> Server:
-        """A server with this load: one that runs, or a new one."""
+        """A server with this load: one that runs, or a new one.
+
+        agent: with QEMU's guest agent and a file system in it.
+        """
         ws, rate = load
         words = [str(ws), str(rate), flavor, *(properties or {})]
+        words += ["agent"] if agent else []
         name = "-".join(["check", *words])
         for found in self.client.servers(f"^{name}$"):
             if found.status == "ACTIVE" and found.task_state is None:
@@ -73,7 +79,7 @@ class World:
                 return found
             self.client.server_delete(found.id)
         self.say("boot a server")
-        image = self.client.workload_image(ws, rate)
+        image = self.client.workload_image(ws, rate, agent=agent)
         if properties:
             image = self._image(image, name, properties)
         made = self.client.server_create(name, flavor or "t256", image)

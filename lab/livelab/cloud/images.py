@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from livelab import guest
+from livelab import agentguest, guest
 from livelab.cloud.rest import Rest
 
 FLAVORS = {"t256": 256, "t512": 512}
@@ -24,23 +24,31 @@ def flavors(rest: Rest) -> None:
 
 
 def workload_image(
-    rest: Rest, ws: int, rate: int, fill: int = 0, **parameters: object
+    rest: Rest,
+    ws: int,
+    rate: int,
+    fill: int = 0,
+    agent: bool = False,
+    **parameters: object,
 ) -> str:
     """The id of an image for one load: found by its name, or made.
 
     ws MiB are rewritten at rate MiB/s, fill MiB hold still; parameters are
-    more words for the guest: threads=2, pattern=..., verify=1.
+    more words for the guest: threads=2, pattern=..., verify=1. With agent it
+    has QEMU's guest agent and a file system.
     """
     words = {"ws": ws, "rate": rate, "fill": fill, **parameters}
     words.setdefault("verify", 1)
     line = " ".join(f"{key}={value}" for key, value in words.items())
-    files = guest.build()
+    files = agentguest.build() if agent else guest.build()
     properties = {
         "kernel_id": _file_image(rest, "aki", files.kernel),
         "ramdisk_id": _file_image(rest, "ari", files.initrd),
         "hw_video_model": "none",
         "os_command_line": f"{CONSOLE} {line}",
     }
+    if agent:
+        properties["hw_qemu_guest_agent"] = "yes"
     name = "load-" + "-".join(f"{key}{value}" for key, value in words.items())
     # Another guest of the same name, from an older checkout, is not ours.
     name += "-" + properties["ramdisk_id"][:8]
