@@ -435,6 +435,7 @@ class Outcome:
         leaves out the start at the destination.
     :ivar forced: the server was paused so that the migration ended
     :ivar vfio_bytes: device state sent, all of it; None: unknown
+    :ivar code: of the reason, in a word; None where there is none
     """
 
     state: JobState
@@ -447,6 +448,7 @@ class Outcome:
     forced: bool = False
     throttle_percent: int | None = None
     vfio_bytes: int | None = None
+    code: str | None = None
 
 
 class VgpuKind(Enum):

@@ -54,7 +54,8 @@ def outcome(seen: Ended) -> Outcome:
         )
     if state is JobState.COMPLETED and seen.raised is None:
         return found
-    return replace(found, reason=_reason(state, seen), downtime_ms=None)
+    reason, code = _reason(state, seen)
+    return replace(found, reason=reason, code=code, downtime_ms=None)
 
 
 def _state(seen: Ended) -> JobState:
@@ -67,15 +68,17 @@ def _state(seen: Ended) -> JobState:
     return JobState.FAILED
 
 
-def _reason(state: JobState, seen: Ended) -> str:
+def _reason(state: JobState, seen: Ended) -> tuple[str, str]:
+    """Return the reason and its code."""
     for decision in reversed(seen.decisions):
         if decision["action"] == "abort" and not decision["refused"]:
-            return f"{decision['reason']} ({decision['code']})"
+            code = str(decision["code"])
+            return f"{decision['reason']} ({code})", code
     if state is JobState.CANCELLED:
-        return "aborted on request"
+        return "aborted on request", "aborted"
     # Nova aborts the job when its monitor fails: the operation's error
     # is a consequence then.
     error = seen.raised or seen.operation_error
     if error is None:
-        return "unknown; see the log of nova-compute"
-    return errors.told(error)
+        return "unknown; see the log of nova-compute", "failed"
+    return errors.told(error), "failed"

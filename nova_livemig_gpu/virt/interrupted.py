@@ -49,7 +49,10 @@ class Interrupted:
             self._let_go(found)
             self._thaw(found)
             report.interrupted(found, reason)
-            records.finish(found, Outcome(JobState.FAILED, reason=reason))
+            outcome = Outcome(
+                JobState.FAILED, reason=reason, code=report.INTERRUPTED
+            )
+            records.finish(found, outcome)
         except Exception:
             LOG.exception("An interrupted migration was not closed")
 

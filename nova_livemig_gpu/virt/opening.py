@@ -91,5 +91,7 @@ class Opening:
             return
         if record is not None:
             record.planned(policy.budget, None)
-            record.ended(Outcome(JobState.FAILED, reason=reason))
+            record.ended(
+                Outcome(JobState.FAILED, reason=reason, code="refused")
+            )
         raise MigrationRefused(reason=reason)

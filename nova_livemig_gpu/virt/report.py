@@ -2,12 +2,17 @@
 
 Each migration adds one event to its ``live-migration`` action. When it does
 not complete, the event's result is Error and its details (API microversion
-2.84) give the reason: ``openstack server event show``.
+2.84) give the reason: ``openstack server event show``. By Nova's default
+policy (nova/policies/instance_actions.py) only admins read details, which
+may name hosts. What all who may see the server read are names and results
+of events: so there is a second event then, whose name has the code of the
+reason, ``livemig_gpu:timeout``.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+import nova.conf
 from nova import context as nova_context
 from nova import exception, objects
 from oslo_log import log as logging
@@ -16,8 +21,14 @@ from nova_livemig_gpu import foreign
 from nova_livemig_gpu.model import Outcome
 
 LOG = logging.getLogger(__name__)
+CONF = nova.conf.CONF
 
 EVENT = "compute_live_migration_steering"
+#: Of the second event's name.
+CODE_PREFIX = "livemig_gpu:"
+INTERRUPTED = "interrupted"
+#: Of the column in Nova's database, less a little.
+_MOST_NAME = 250
 
 
 def started(context: Any, instance: Any, host: str) -> None:
@@ -46,6 +57,8 @@ def ended(context: Any, instance: Any, outcome: Outcome) -> None:
             exc_tb=f"Live migration {outcome.state.value}.\n",
             want_result=False,
         )
+        code = outcome.code or outcome.state.value
+        _show(context, instance.uuid, code, outcome.reason)
     except Exception as exc:
         _failed(instance, exc)
 
@@ -66,9 +79,26 @@ def interrupted(head: Mapping[str, Any], reason: str) -> None:
             exc_tb="Live migration interrupted.\n",
             want_result=False,
         )
+        _show(context, head["server"], INTERRUPTED, reason)
     except Exception as exc:
         server = head.get("server")
         LOG.warning("%s of %s was not written: %s", EVENT, server, exc)
+
+
+def _show(context: Any, server: str, code: str, reason: str) -> None:
+    """Add the event whose name says why."""
+    name = f"{CODE_PREFIX}{code}"[:_MOST_NAME]
+    objects.InstanceActionEvent.event_start(
+        context, server, name, want_result=False, host=CONF.host
+    )
+    objects.InstanceActionEvent.event_finish_with_failure(
+        context,
+        server,
+        name,
+        exc_val=_error(reason),
+        exc_tb=f"{name}\n",
+        want_result=False,
+    )
 
 
 def _error(reason: str) -> Exception:

@@ -94,7 +94,9 @@ class Steering:
             LOG.error("Refused: %s", exc, instance=instance)
             report.started(context, instance, CONF.host)
             report.ended(
-                context, instance, Outcome(JobState.FAILED, reason=str(exc))
+                context,
+                instance,
+                Outcome(JobState.FAILED, reason=str(exc), code="refused"),
             )
             raise
         except Exception:

@@ -298,6 +298,28 @@ class FailureTests(SteeringTestBase):
         self._wait_for_migration_status(server, ["cancelled"])
         self._wait_for_state_change(server, "ACTIVE")
         self.assertIn("timeout_s", self.event(server, "error")["details"])
+        self.assert_its_user_reads(server, "livemig_gpu:deadline")
+
+    def assert_its_user_reads(self, server: dict[str, Any], name: str) -> None:
+        """By Nova's default policy: names and results, no details."""
+        self._wait_for_instance_action_event(
+            server, "live-migration", name, "error"
+        )
+        user = self.api_fixture.api
+        user.microversion = "latest"
+        path = f"/servers/{server['id']}/os-instance-actions"
+        (action,) = (
+            each
+            for each in user.api_get(path).body["instanceActions"]
+            if each["action"] == "live-migration"
+        )
+        path = f"{path}/{action['request_id']}"
+        events = user.api_get(path).body["instanceAction"]["events"]
+        by_name = {each["event"]: each for each in events}
+        for each in (EVENT, name):
+            self.assertEqual("Error", by_name[each]["result"])
+            self.assertNotIn("details", by_name[each])
+            self.assertNotIn("host", by_name[each])
 
     def test_timeout_switches_to_postcopy(self) -> None:
         server = self.boot(

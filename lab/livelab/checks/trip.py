@@ -112,7 +112,7 @@ class Trip:
     def reason(self) -> str:
         """What the owner is told: details of the events, else nothing."""
         said = [e.details for e in self.events() if e.details]
-        return "; ".join(said) or "none"
+        return "; ".join(dict.fromkeys(said)) or "none"
 
     def steering(self) -> Event | None:
         """The event that the plugin adds."""

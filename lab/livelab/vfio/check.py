@@ -181,7 +181,7 @@ class Check:
         said = [server.fault] if server.fault else []
         for action in self.client.events(server.id)[:1]:
             said += [event.details for event in action.events if event.details]
-        return "; ".join(said) or "nothing"
+        return "; ".join(dict.fromkeys(said)) or "nothing"
 
     def _machine(self, server: Server) -> Machine:
         hosts: list[Host] = list(self.client.site.computes)
