@@ -7,6 +7,7 @@ nova-compute has started. Nobody waits for that: the score is asked in a
 thread, one for each backend, and taken when it is there.
 """
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -116,6 +117,7 @@ class BackendChoice(GpuBackend):
     ) -> None:
         """:param bound_s: so long their scores are waited for now"""
         self._candidates = candidates
+        self._looking = threading.Lock()
         self._chosen = Candidate("none", NullBackend())
         # looked up late: eventlet may patch time after we are imported
         sleep = sleep or (lambda seconds: time.sleep(seconds))
@@ -138,6 +140,15 @@ class BackendChoice(GpuBackend):
         return [each for each in self._candidates if each.pending]
 
     def _look(self) -> None:
+        """Look at all, unless another thread does so now."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            self._choose()
+        finally:
+            self._looking.release()
+
+    def _choose(self) -> None:
         for each in self._candidates:
             each.look()
         # of equals the first

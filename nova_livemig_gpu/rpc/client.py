@@ -35,7 +35,8 @@ class Client:
                 "run without this plugin",
             )
         except Exception as exc:
-            return VgpuMetadata(None, f"{host}: {type(exc).__name__}: {exc}")
+            said = foreign.cut(f"{host}: {type(exc).__name__}: {exc}")
+            return VgpuMetadata(None, said)
         return messages.decode(answer)
 
     def no_thaw(self, host: str) -> str | None:

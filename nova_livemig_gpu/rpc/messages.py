@@ -12,11 +12,14 @@ import binascii
 from collections.abc import Sequence
 from typing import Any
 
+from nova_livemig_gpu import foreign
 from nova_livemig_gpu.model import VgpuMetadata
 
 VERSION = 1
 #: NVML's blobs are some KiB; more than this is no metadata.
 MOST_BYTES = 1 << 20
+#: vGPUs of one server.
+_MOST_BLOBS = 64
 
 
 def encode(blobs: Sequence[bytes]) -> dict[str, Any]:
@@ -49,10 +52,10 @@ def decode(answer: Any) -> VgpuMetadata:
     if not isinstance(answer, dict) or answer.get("v") != VERSION:
         return VgpuMetadata(None, "the answer is of another version")
     if "unknown" in answer:
-        return VgpuMetadata(None, str(answer["unknown"]))
+        return VgpuMetadata(None, foreign.cut(str(answer["unknown"])))
     texts = answer.get("blobs")
-    if not isinstance(texts, list):
-        return VgpuMetadata(None, "the answer has no blobs")
+    if not isinstance(texts, list) or len(texts) > _MOST_BLOBS:
+        return VgpuMetadata(None, "the answer has no blobs, or too many")
     try:
         blobs = tuple(base64.b64decode(text, validate=True) for text in texts)
     except (binascii.Error, TypeError, ValueError):

@@ -14,7 +14,7 @@ from nova import exception as nova_exception
 from nova import rpc as nova_rpc
 from oslo_log import log as logging
 
-from nova_livemig_gpu import conf
+from nova_livemig_gpu import conf, foreign
 from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.model import HostFacts
 from nova_livemig_gpu.rpc import client as rpc_client
@@ -53,7 +53,7 @@ def claiming(instance: Any) -> Iterator[None]:
         raise nova_exception.MigrationPreCheckError(
             reason=(
                 f"{CONF.host}: no mediated device could be prepared for "
-                f"server {instance.uuid}: {exc}"
+                f"server {instance.uuid}: {foreign.cut(str(exc))}"
             )
         ) from exc
 

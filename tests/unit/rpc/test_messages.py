@@ -64,3 +64,10 @@ def test_only_a_plain_yes_is_a_yes(answer):
 
 def test_yes_is_yes():
     assert messages.decode_resumes(messages.resumes(True)) is True
+
+
+def test_what_another_host_says_is_bounded():
+    told = messages.decode({"v": 1, "unknown": "x" * 10**7})
+    assert len(told.why) < 3000
+    told = messages.decode({"v": 1, "blobs": ["QUJD"] * 10**6})
+    assert told.blobs is None and "too many" in told.why
