@@ -54,8 +54,9 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hosts",
         choices=hypervisors.KINDS,
-        help="namespaces, or virtual machines with mediated devices "
-        "(default: as before, plain at first)",
+        help="namespaces, virtual machines with mediated devices, or such "
+        "machines of two generations with KVM (default: as before, plain at "
+        "first)",
     )
     parser.add_argument(
         "--rate-mbit",

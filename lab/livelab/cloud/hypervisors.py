@@ -3,14 +3,15 @@
 
 Plain hosts have their libvirtd in their own namespaces. VFIO hosts are
 virtual machines with mediated devices, and nova-compute, which stays in its
-namespaces outside, reaches their libvirtd by TCP.
+namespaces outside, reaches their libvirtd by TCP. KVM hosts are such machines
+with different processors, in which QEMU uses KVM.
 """
 
 from abc import ABC, abstractmethod
 from typing import Literal, get_args
 
 from livelab import paths
-from livelab.cloud.ini import Sections, Value
+from livelab.cloud.ini import Sections, Value, merge
 from livelab.cloud.service import Service
 from livelab.cloud.site import Site
 from livelab.errors import LabError
@@ -19,7 +20,7 @@ from livelab.libvirtd import Libvirtd
 from livelab.vfio import nova_conf
 from livelab.vfio.lab import VfioLab
 
-Kind = Literal["plain", "vfio"]
+Kind = Literal["plain", "vfio", "kvm"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
@@ -132,11 +133,43 @@ class VfioHypervisors(Hypervisors):
         return nova_conf.sections(self.lab.machines[number])
 
 
+class KvmHypervisors(VfioHypervisors):
+    """The same, with KVM and of two generations.
+
+    The processor that QEMU emulates has SVM, and so its kernel has KVM; what
+    the guests get is what KVM passes on of it.
+    """
+
+    kind: Kind = "kvm"
+
+    def start(self) -> None:
+        self.lab.start(
+            instances=paths.instances_dir(self.site.state),
+            cpus=(NEWER, OLDER),
+        )
+
+    def wait_ready(self) -> None:
+        self.lab.wait_ready()
+        for machine in self.lab.machines:
+            machine.run("modprobe kvm_amd")
+        self.show_types()
+
+    def conf(self, host: Host) -> Sections:
+        return merge(super().conf(host), {"libvirt": {"virt_type": "kvm"}})
+
+
+NEWER = "max,-la57"
+# What a server of the newer one has and this one cannot have
+LACKS = ("avx2", "bmi2", "erms")
+OLDER = ",-".join((NEWER, *LACKS))
+
+
 def of(site: Site) -> Hypervisors:
     """Those that the cloud was last told to have; plain ones at first."""
     file = site.state / "hypervisors"
     kind = file.read_text().strip() if file.exists() else "plain"
-    return VfioHypervisors(site) if kind == "vfio" else PlainHypervisors(site)
+    kinds = (PlainHypervisors, VfioHypervisors, KvmHypervisors)
+    return next(each for each in kinds if each.kind == kind)(site)
 
 
 def choose(site: Site, kind: str) -> None:

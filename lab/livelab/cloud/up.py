@@ -26,7 +26,7 @@ from livelab.vfio import contents
 
 # The hosts' links: slow enough that a migration takes its time
 RATE_MBIT = 400
-# What both machines of VFIO hosts can take
+# What both machines of VFIO or KVM hosts can take
 VFIO_GIB = 2
 
 
@@ -46,7 +46,7 @@ def up(
     site = site or Site()
     kind = hosts or hypervisors.of(site).kind
     up_already = site.controller.alive()
-    preflight.check(VFIO_GIB if kind == "vfio" and not up_already else 0)
+    preflight.check(VFIO_GIB if kind != "plain" and not up_already else 0)
     hypervisors.choose(site, kind)
     with Stages() as stages:
         _Up(site, stages).run(wanted or Mode(), rate_mbit)
@@ -61,7 +61,7 @@ class _Up:
         self.stages = stages
         self.rest = Rest(site)
         self.hypervisors = hypervisors.of(site)
-        self.vfio = self.hypervisors.kind == "vfio"
+        self.vfio = self.hypervisors.kind != "plain"
 
     def run(self, wanted: Mode, rate_mbit: int | None) -> None:
         self.stages.run("hosts", lambda: self._hosts(wanted, rate_mbit))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lab/vfio: up, down, status, shell, module, check, try,
+"""lab/vfio: up, down, status, shell, module, check, try, cpus,
 measure."""
 
 import argparse
@@ -12,7 +12,7 @@ from livelab.cloud import preflight, shell
 from livelab.cloud.site import Site
 from livelab.cloud.stages import Stages
 from livelab.errors import LabError
-from livelab.vfio import check
+from livelab.vfio import check, cpus
 from livelab.vfio.lab import DEVICES, VfioLab
 from livelab.vfio.machine import MACHINE1, MEMORY_MIB, Machine
 from livelab.vfio.measure import command as measuring
@@ -57,6 +57,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "try", help="servers with a vGPU whose migration goes wrong"
     )
     trying.add(one)
+    one = commands.add_parser(
+        "cpus", help="Nova moves servers between different CPUs"
+    )
+    cpus.add(one)
     one = commands.add_parser(
         "measure", help="pauses with test vGPUs: stock's schedules and ours"
     )

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two VFIO hosts, from nothing to ready and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class VfioLab:
         *,
         memory_mib: int = MEMORY_MIB,
         instances: Path | None = None,
+        cpus: Sequence[str] = ("max", "max"),
     ) -> None:
         """Boot what does not run; does not wait. Raises LabError.
 
@@ -63,8 +65,8 @@ class VfioLab:
             memory_mib,
             instances,
         )
-        for machine in self.machines:
-            machine.start(boot)
+        for machine, cpu in zip(self.machines, cpus, strict=True):
+            machine.start(replace(boot, cpu=cpu))
 
     def wait_ready(self) -> None:
         """Wait for both; libvirt knows its QEMU then, and their clocks agree.

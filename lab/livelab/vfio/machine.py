@@ -40,7 +40,8 @@ MACHINE2 = MachineSpec("hv2", "10.78.0.12")
 
 @dataclass(frozen=True)
 class Boot:
-    """What a machine is started with; instances is a directory to share."""
+    """What a machine is started with; instances is a directory to share,
+    cpu is QEMU's name of the processor."""
 
     kernel: Path
     initrd: Path
@@ -48,6 +49,7 @@ class Boot:
     device: str
     memory_mib: int = MEMORY_MIB
     instances: Path | None = None
+    cpu: str = "max"
 
 
 class Machine:
@@ -151,7 +153,7 @@ class Machine:
         return [
             *("qemu-system-x86_64", "-name", self.name, "-nodefaults"),
             *("-accel", "tcg,thread=multi,tb-size=256"),
-            *("-machine", "q35,hpet=off", "-cpu", "max", "-smp", "1"),
+            *("-machine", "q35,hpet=off", "-cpu", boot.cpu, "-smp", "1"),
             *("-m", str(boot.memory_mib), "-uuid", str(identity)),
             *("-no-user-config", "-display", "none", "-no-reboot"),
             *("-serial", f"file:{self.console}"),
