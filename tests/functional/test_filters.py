@@ -70,7 +70,8 @@ class FilterTests(integrated_helpers.ProviderUsageBaseTestCase):
         )
         self.server = self._create_server(host="src", networks="none")
         used = (builders.a_vgpu(self.server["id"]),)
-        self.facts["src"] = builders.a_host(active=used)
+        guests = (builders.a_guest(self.server["id"]),)
+        self.facts["src"] = builders.a_host(active=used, guests=guests)
         self._run_periodics()
 
     def _counted(self, context: Any, uuid: str) -> Any:
