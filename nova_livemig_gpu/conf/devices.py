@@ -74,7 +74,29 @@ concurrent migrations.
 
 Related options:
 
+* ``vgpu_wait_s``
 * ``[DEFAULT] max_concurrent_live_migrations``
+""",
+    ),
+    cfg.IntOpt(
+        "vgpu_wait_s",
+        default=1800,
+        min=0,
+        max=86400,
+        mutable=True,
+        help="""
+Seconds that the migration of a server with a VFIO device waits at most for
+those of others (see ``queue_vgpu_migrations``). After that it goes beside
+them, as it would in Nova, and the log says so.
+
+Possible values:
+
+* 0: none waits
+* 1 to 86400
+
+Related options:
+
+* ``queue_vgpu_migrations``
 """,
     ),
 ]

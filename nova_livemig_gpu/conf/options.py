@@ -39,6 +39,7 @@ class Options:
     switchover_bandwidth_mbps: int | None
     clean_mdevs: bool
     queue_vgpu_migrations: bool
+    vgpu_wait_s: int
     state_dir: str
     max_records: int
     max_history: int

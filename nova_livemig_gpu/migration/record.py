@@ -128,6 +128,14 @@ class Record:
         self.outcome = outcome
         self.write()
 
+    def discard(self) -> None:
+        """Leave no file."""
+        if self._path is None:
+            return
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._path = None
+
     def as_dict(self) -> dict[str, Any]:
         """Return the record as JSON values."""
         return {

@@ -38,8 +38,7 @@ class Terms:
 class Lane:
     """The place of one migration on the link.
 
-    Before :meth:`enter` it takes no room; until :meth:`depart` it can be
-    given up.
+    Before :meth:`enter` it takes no room.
     """
 
     def __init__(self, name: str, sharers: "Sharers") -> None:
@@ -85,19 +84,13 @@ class Lane:
         """What the link carries in all; None: unknown."""
         return self._sharers.terms.capacity_bps
 
-    def depart(self) -> bool:
-        """It can't be given up from now on; False: it has been."""
-        return self._sharers._depart(self)
-
     def leave(self) -> None:
         """Leave the link; it is left with the block in any case."""
         self._sharers._leave(self)
 
-    def cancel(self) -> bool:
-        """Give up waiting. Like a future that runs already: False, for
-        whoever waits cleans up itself."""
+    def cancel(self) -> None:
+        """Give up waiting."""
         self._sharers._cancel(self)
-        return False
 
 
 class Sharers:
@@ -107,7 +100,6 @@ class Sharers:
         self._now = now
         self._changing = threading.Condition()
         self._lanes: list[Lane] = []
-        self._not_departed: list[Lane] = []
         self._terms = Terms(None)
 
     @property
@@ -134,29 +126,15 @@ class Sharers:
     def lane(self, name: str) -> Iterator[Lane]:
         """Return a lane, which is left with the block."""
         lane = Lane(name, self)
-        with self._changing:
-            self._not_departed.append(lane)
         try:
             yield lane
         finally:
             self._leave(lane)
 
-    def cancel(self, name: str) -> bool:
-        """Give up one that has not departed. False: there is none."""
-        with self._changing:
-            for lane in self._not_departed:
-                if lane.name == name and not lane.cancelled:
-                    self._give_up(lane)
-                    return True
-        return False
-
     def _cancel(self, lane: Lane) -> None:
         with self._changing:
-            self._give_up(lane)
-
-    def _give_up(self, lane: Lane) -> None:
-        lane.cancelled = True
-        self._changing.notify_all()
+            lane.cancelled = True
+            self._changing.notify_all()
 
     def _enter(
         self,
@@ -236,16 +214,8 @@ class Sharers:
             return terms.capacity_bps / len(running)
         return share
 
-    def _depart(self, lane: Lane) -> bool:
-        with self._changing:
-            if lane in self._not_departed:
-                self._not_departed.remove(lane)
-            return not lane.cancelled
-
     def _leave(self, lane: Lane) -> None:
         with self._changing:
-            if lane in self._not_departed:
-                self._not_departed.remove(lane)
             if lane in self._lanes:
                 self._lanes.remove(lane)
                 self._changing.notify_all()

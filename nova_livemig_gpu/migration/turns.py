@@ -7,6 +7,7 @@ of it outlives the process.
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 #: Between two looks, for the case that a wake-up got lost.
@@ -14,38 +15,43 @@ _LOOK_S = 5.0
 
 
 class Ticket:
-    """A place in the queue."""
+    """A place in the queue.
+
+    :ivar cancelled: it is not waited for the turn any more
+    :ivar overdue: the turn had not come after all the time there was
+    """
 
     def __init__(self, name: str, turns: "Turns") -> None:
         self.name = name
         self.cancelled = False
+        self.overdue = False
         self._turns = turns
 
-    def cancel(self) -> bool:
-        """Give up waiting. Like a future that runs already: False, for
-        whoever waits cleans up itself."""
+    def cancel(self) -> None:
+        """Give up waiting."""
         self._turns._cancel(self)
-        return False
 
 
 class Turns:
     """The queue."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._condition = threading.Condition()
         self._tickets: list[Ticket] = []
 
     def names(self) -> tuple[str, ...]:
-        """Whose turn it is, and who waits, in order."""
+        """Whose turn it is, and who comes after, in order."""
         with self._condition:
             return tuple(ticket.name for ticket in self._tickets)
 
     @contextlib.contextmanager
     def turn(
-        self, name: str, on_wait: Callable[[Ticket], None]
+        self, name: str, wait_s: float, on_wait: Callable[[Ticket], None]
     ) -> Iterator[Ticket]:
         """Wait for the turn; it ends with the block.
 
+        :param wait_s: no longer than that
         :param on_wait: called once, without any lock held, where somebody
             is before
         :returns: a ticket; ``cancelled`` if it was given up meanwhile
@@ -55,31 +61,26 @@ class Turns:
             self._tickets.append(ticket)
             first = self._tickets[0] is ticket
         try:
-            if not first:
+            if not first and wait_s > 0:
+                until_s = self._now() + wait_s
                 on_wait(ticket)
-                self._wait(ticket)
+                self._wait(ticket, until_s)
             yield ticket
         finally:
             with self._condition:
                 self._tickets.remove(ticket)
                 self._condition.notify_all()
 
-    def cancel(self, name: str) -> bool:
-        """Give up the waiting of a name. False: it does not wait."""
-        with self._condition:
-            for ticket in self._tickets[1:]:
-                if ticket.name == name and not ticket.cancelled:
-                    ticket.cancelled = True
-                    self._condition.notify_all()
-                    return True
-        return False
-
     def _cancel(self, ticket: Ticket) -> None:
         with self._condition:
             ticket.cancelled = True
             self._condition.notify_all()
 
-    def _wait(self, ticket: Ticket) -> None:
+    def _wait(self, ticket: Ticket, until_s: float) -> None:
         with self._condition:
             while not ticket.cancelled and self._tickets[0] is not ticket:
-                self._condition.wait(_LOOK_S)
+                left_s = until_s - self._now()
+                if left_s <= 0:
+                    ticket.overdue = True
+                    return
+                self._condition.wait(min(left_s, _LOOK_S))

@@ -6,26 +6,32 @@ with every supported release. What is added to a method is carried out by
 ``fallback``: where it fails, the method is Nova's.
 """
 
+import functools
 from contextlib import AbstractContextManager
 from typing import Any
 
-from nova.exception import MigrationPreCheckError
+from nova.exception import InstanceNotFound, MigrationPreCheckError
 from nova.virt.libvirt import driver as libvirt_driver
 from oslo_log import log as logging
 
 from nova_livemig_gpu.exception import InvalidOption, MigrationRefused
 from nova_livemig_gpu.fallback import attempt, attempting
+from nova_livemig_gpu.migration.departure import Departure
 from nova_livemig_gpu.migration.loop import Clock
+from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.virt import hostchecks, service
 from nova_livemig_gpu.virt.arrivals import Arrivals
 from nova_livemig_gpu.virt.hostchecks import HostChecks
 from nova_livemig_gpu.virt.interrupted import Interrupted
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.mdevs import Mdevs
-from nova_livemig_gpu.virt.outbound import AbortedWaiting, Outbound, Place
+from nova_livemig_gpu.virt.outbound import Outbound, Place
+from nova_livemig_gpu.virt.proxies import AttendedGuest
 from nova_livemig_gpu.virt.publisher import Publisher
+from nova_livemig_gpu.virt.rollback import roll_back
 from nova_livemig_gpu.virt.session import Session
-from nova_livemig_gpu.virt.steering import Steering
+from nova_livemig_gpu.virt.steering import GONE, Steering
+from nova_livemig_gpu.virt.waiting import AbortedWaiting
 
 LOG = logging.getLogger(__name__)
 
@@ -90,6 +96,7 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         _STOCK.emit_event(self, event)
 
     def cleanup_host(self, host: str) -> None:
+        attempt(self._outbound.close)
         attempt(self._publisher.close)
         super().cleanup_host(host)
 
@@ -184,6 +191,56 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         )
         return data
 
+    def destroy(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        block_device_info: Any = None,
+        destroy_disks: bool = True,
+        destroy_secrets: bool = True,
+    ) -> None:
+        """Rolls back a migration of the server that has not gone yet."""
+        attempt(
+            self._outbound.withdraw,
+            instance,
+            "the server is deleted",
+            instance=instance,
+        )
+        super().destroy(
+            context,
+            instance,
+            network_info,
+            block_device_info,
+            destroy_disks,
+            destroy_secrets,
+        )
+
+    def power_off(
+        self, instance: Any, timeout: int = 0, retry_interval: int = 0
+    ) -> None:
+        """As ``destroy``: a server that is deleted for a while is stopped."""
+        attempt(
+            self._outbound.withdraw,
+            instance,
+            "the server is stopped",
+            instance=instance,
+        )
+        super().power_off(instance, timeout, retry_interval)
+
+    def rollback_live_migration_at_source(
+        self, context: Any, instance: Any, migrate_data: Any
+    ) -> None:
+        """Lets Nova's rollback go on where the server has gone."""
+        try:
+            super().rollback_live_migration_at_source(
+                context, instance, migrate_data
+            )
+        except InstanceNotFound as exc:
+            if self._departure(instance) is None:
+                raise
+            LOG.info("Nothing to attach again: %s", exc, instance=instance)
+
     def rollback_live_migration_at_destination(
         self,
         context: Any,
@@ -268,37 +325,81 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         migrate_data: Any,
     ) -> None:
         """Waits for its turn, then runs; rolls back what may not."""
-        try:
-            with attempting(
-                self._turn,
-                instance,
-                migrate_data,
-                instance=instance,
-                meant=(AbortedWaiting,),
-            ) as place:
-                self._run_migration(
-                    context,
-                    instance,
-                    dest,
-                    post_method,
-                    recover_method,
-                    block_migration,
-                    migrate_data,
-                    place,
-                )
-        except AbortedWaiting:
-            recover_method(
+        recover = functools.partial(
+            recover_method, context, instance, dest, migrate_data
+        )
+        with attempting(
+            self._outbound.departure, instance, instance=instance
+        ) as departure:
+            record = attempt(
+                self._steering.expect,
                 context,
                 instance,
                 dest,
                 migrate_data,
-                migration_status="cancelled",
+                instance=instance,
             )
+            try:
+                with attempting(
+                    self._turn,
+                    instance,
+                    migrate_data,
+                    departure,
+                    record,
+                    instance=instance,
+                    meant=(AbortedWaiting,),
+                ) as place:
+                    self._run_migration(
+                        context,
+                        instance,
+                        dest,
+                        post_method,
+                        recover_method,
+                        block_migration,
+                        migrate_data,
+                        place,
+                    )
+            except AbortedWaiting as why:
+                attempt(
+                    self._steering.withdrawn,
+                    context,
+                    instance,
+                    record,
+                    why,
+                    instance=instance,
+                )
+                roll_back(
+                    self,
+                    context,
+                    instance,
+                    migrate_data.migration,
+                    recover,
+                    why.status,
+                )
+            except MigrationRefused:
+                # Told by steering; the server stays, as after a failure.
+                roll_back(
+                    self,
+                    context,
+                    instance,
+                    migrate_data.migration,
+                    recover,
+                    "failed",
+                )
 
     def _turn(
-        self, instance: Any, migrate_data: Any
+        self,
+        instance: Any,
+        migrate_data: Any,
+        departure: Departure | None,
+        record: Record | None,
     ) -> AbstractContextManager[Place]:
-        return self._outbound.turn(instance, migrate_data.migration)
+        return self._outbound.turn(
+            instance,
+            migrate_data.migration,
+            departure or Departure(),
+            record,
+        )
 
     def _run_migration(
         self,
@@ -316,22 +417,17 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         :param place: None: it is not known to our queues, and is Nova's
         """
         session: Session | None = None
-        try:
-            if place is not None:
-                session = attempt(
-                    self._steering.begin,
-                    context,
-                    instance,
-                    dest,
-                    migrate_data,
-                    place,
-                    instance=instance,
-                    meant=(AbortedWaiting, MigrationRefused),
-                )
-        except MigrationRefused:
-            # Told by steering; the server stays, as after a failure.
-            recover_method(context, instance, dest, migrate_data)
-            return
+        if place is not None:
+            session = attempt(
+                self._steering.begin,
+                context,
+                instance,
+                dest,
+                migrate_data,
+                place,
+                instance=instance,
+                meant=(AbortedWaiting, MigrationRefused),
+            )
         if session is not None:
             post_method = attempt(
                 session.noting,
@@ -342,6 +438,8 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         attempt(self._publisher.renew)
         raised: Exception | None = None
         try:
+            if place is not None:
+                attempt(place.check, meant=(AbortedWaiting,))
             super()._live_migration(
                 context,
                 instance,
@@ -351,13 +449,23 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 block_migration,
                 migrate_data,
             )
+        except AbortedWaiting as why:
+            if session is not None:
+                attempt(session.withdrawn, why, instance=instance)
+            raise
         except Exception as exc:
             raised = exc
+            if self._never_began(instance, exc):
+                raise AbortedWaiting(
+                    GONE, "failed", told=session is not None
+                ) from exc
             if session is not None:
                 # Nova has asked for the job to be aborted by now.
                 attempt(session.recover_later, self._host, instance=instance)
             raise
         finally:
+            # Nova leaves it there where its monitor raises.
+            self.active_migrations.pop(instance.uuid, None)
             if session is not None:
                 attempt(
                     self._steering.end,
@@ -368,21 +476,40 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 )
             attempt(self._publisher.renew)
 
+    def _never_began(self, instance: Any, error: Exception) -> bool:
+        """Nova's ``_live_migration`` looks for the guest before all else."""
+        return (
+            isinstance(error, InstanceNotFound)
+            and instance.uuid not in self.active_migrations
+            and self._departure(instance) is not None
+        )
+
+    def _departure(self, instance: Any) -> Departure | None:
+        return attempt(self._outbound.find, instance, instance=instance)
+
     def _session(self, instance: Any) -> Session | None:
         return attempt(self._steering.find, instance, instance=instance)
 
     def live_migration_abort(self, instance: Any) -> None:
-        """Notes that somebody asked, since libvirt does not always say."""
+        """Keeps what libvirt cannot do yet; notes that somebody asked, since
+        libvirt does not always say."""
+        if attempt(self._outbound.give_up, instance, instance=instance):
+            return
         session = self._session(instance)
         if session is None:
-            cancelled = attempt(
-                self._outbound.cancel, instance, instance=instance
-            )
-            if not cancelled:
-                super().live_migration_abort(instance)
+            super().live_migration_abort(instance)
             return
         with attempting(session.aborting, instance=instance):
             super().live_migration_abort(instance)
+
+    def live_migration_force_complete(self, instance: Any) -> None:
+        """Keeps what libvirt cannot do yet."""
+        departure = self._departure(instance)
+        if departure is not None and attempt(
+            departure.keep_force, instance=instance
+        ):
+            return
+        super().live_migration_force_complete(instance)
 
     def _live_migration_operation(
         self,
@@ -452,6 +579,12 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 instance=instance,
                 otherwise=guest,
             )
+        departure = self._departure(instance)
+        if departure is not None:
+            force = functools.partial(
+                super().live_migration_force_complete, instance
+            )
+            shown = AttendedGuest(shown, departure, force)
         super()._live_migration_monitor(
             context,
             instance,

@@ -7,6 +7,7 @@ from typing import Any
 from nova_livemig_gpu.model import JobState, Outcome, Sample
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt import errors
+from nova_livemig_gpu.virt.waiting import ABORTED, code_of
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Ended:
     :ivar steered: how the job ended, where our loop saw it
     :ivar final: libvirt's statistics of the completed job
     :ivar decisions: as the record has them
+    :ivar given_up: why it was, before libvirt had a job; None: it was not
     """
 
     posted: bool
@@ -29,6 +31,7 @@ class Ended:
     steered: Progress | None
     final: Sample | None
     decisions: Sequence[Mapping[str, Any]]
+    given_up: str | None = None
 
 
 def outcome(seen: Ended) -> Outcome:
@@ -75,7 +78,8 @@ def _reason(state: JobState, seen: Ended) -> tuple[str, str]:
             code = str(decision["code"])
             return f"{decision['reason']} ({code})", code
     if state is JobState.CANCELLED:
-        return "aborted on request", "aborted"
+        reason = seen.given_up or ABORTED
+        return reason, code_of(reason)
     # Nova aborts the job when its monitor fails: the operation's error
     # is a consequence then.
     error = seen.raised or seen.operation_error

@@ -57,6 +57,12 @@ def no_such_domain(error: BaseException) -> bool:
     return code(error) in (libvirt.VIR_ERR_NO_DOMAIN,)
 
 
+def no_job(error: BaseException) -> bool:
+    """There is no job that could be aborted (``qemuDomainAbortJobFlags``
+    and its like in libvirt's src/qemu/qemu_driver.c), or not in that state."""
+    return bool(code(error) == libvirt.VIR_ERR_OPERATION_INVALID)
+
+
 def job_in_between(error: BaseException) -> bool:
     """libvirt has a job without statistics yet (``Guest.get_job_info``)."""
     return code(

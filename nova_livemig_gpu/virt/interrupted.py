@@ -1,6 +1,7 @@
 """Finishes what a nova-compute that died has left."""
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import nova.conf
@@ -9,9 +10,10 @@ from oslo_log import log as logging
 from nova_livemig_gpu.migration import hook_quiesce
 from nova_livemig_gpu.migration.record import Records
 from nova_livemig_gpu.model import ActionKind, JobState, Outcome
-from nova_livemig_gpu.virt import agent, errors, report, stephooks
+from nova_livemig_gpu.virt import agent, errors, orphans, report, stephooks
 from nova_livemig_gpu.virt.job import NO_LIMIT_MIB_S
 from nova_livemig_gpu.virt.service import Service
+from nova_livemig_gpu.virt.waiting import STOPPED
 
 LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
@@ -22,11 +24,13 @@ _INTERRUPTED = "nova-compute on the source stopped while it was running"
 
 
 class Interrupted:
-    """Closes the records of one driver that have no outcome."""
+    """Closes the records of one driver that have no outcome, and ends what
+    Nova would leave."""
 
     def __init__(self, service: Service) -> None:
         self._driver = service.driver
         self._options = service.options
+        self._release = service.release
 
     def close(self) -> None:
         """Finish what a nova-compute that died has left. Never raises.
@@ -37,18 +41,55 @@ class Interrupted:
         try:
             options = self._options.read()
             records = Records(options.state_dir, options.max_records)
-            for found in records.unfinished():
-                if found.get("source") == CONF.host:
-                    self._close(records, found)
+            unfinished = [
+                found
+                for found in records.unfinished()
+                if found.get("source") == CONF.host
+            ]
+            if self._release is not None:
+                self._settle(unfinished)
+            for found in unfinished:
+                self._close(records, found)
         except Exception:
             LOG.exception("Interrupted migrations were not closed")
 
+    def _settle(self, unfinished: Iterable[dict[str, Any]]) -> None:
+        """End what Nova would leave, and tell those whose record does not."""
+        prepared = {
+            found["migration"]: found["prepared"]
+            for found in unfinished
+            if found.get("prepared")
+        }
+        known = {found.get("migration") for found in unfinished}
+        for migration, postcopy in orphans.Orphans(self._driver).settle(
+            prepared
+        ):
+            if migration.uuid in known:
+                continue
+            reason = STOPPED
+            if postcopy:
+                reason = (
+                    f"{_INTERRUPTED}; it was in post-copy: the server runs on "
+                    f"{migration.dest_compute}"
+                )
+            try:
+                head = {
+                    "server": migration.instance_uuid,
+                    "source": migration.source_compute,
+                    "request_id": orphans.request_of(migration),
+                }
+                report.interrupted(head, reason, begun=False)
+            except Exception as exc:
+                LOG.warning("%s was not told: %s", migration.uuid, exc)
+
     def _close(self, records: Records, found: dict[str, Any]) -> None:
         try:
-            reason = f"{_INTERRUPTED}; {self._whereabouts(found)}"
+            gone = not found.pop("prepared", None)
+            said = _INTERRUPTED if gone else STOPPED
+            reason = f"{said}; {self._whereabouts(found)}"
             self._let_go(found)
             self._thaw(found)
-            report.interrupted(found, reason)
+            report.interrupted(found, reason, begun=gone)
             outcome = Outcome(
                 JobState.FAILED, reason=reason, code=report.INTERRUPTED
             )

@@ -9,6 +9,7 @@ import libvirt
 from nova.virt.libvirt import migration as libvirt_migrate
 from oslo_log import log as logging
 
+from nova_livemig_gpu.migration.departure import Departure
 from nova_livemig_gpu.migration.loop import Job, JobRefused
 from nova_livemig_gpu.model import JobState, Sample, StartPlan
 from nova_livemig_gpu.policies.progress import Progress
@@ -46,15 +47,18 @@ class NovaJob(Job):
         save_every_s: float,
         plain: Callable[[], bool] = lambda: False,
         no_postcopy: Callable[[], bool] = lambda: False,
+        departure: Departure | None = None,
     ) -> None:
         """:param finished: whether the operation thread has ended
 
         :param on_failure: receives what is to be undone if it fails
         :param plain: whether QEMU was not told what the plan tells it
         :param no_postcopy: whether the job runs without the plan's post-copy
+        :param departure: what was asked for before there was a job
         """
         self._plain = plain
         self._no_postcopy = no_postcopy
+        self._departure = departure or Departure()
         self._driver = driver
         self._guest = guest
         self._instance = instance
@@ -163,6 +167,8 @@ class NovaJob(Job):
             raise JobRefused(what="post-copy", reason="see the warning above")
 
     def force_complete(self) -> None:
+        # One that is kept from before is the same.
+        self._departure.take_force()
         self._ask(
             "force-complete",
             self._driver.live_migration_force_complete,
@@ -182,6 +188,7 @@ class NovaJob(Job):
     def attend(self, progress: Progress) -> Progress:
         if self._no_postcopy():
             progress = replace(progress, postcopy_failed=True)
+        self._do_kept(progress)
         libvirt_migrate.run_tasks(
             self._guest,
             self._instance,
@@ -197,6 +204,26 @@ class NovaJob(Job):
             postcopy=self._migration.status == _POSTCOPY,
             forced=progress.forced or bool(self.on_failure),
         )
+
+    def _do_kept(self, progress: Progress) -> None:
+        """Do what was asked for before there was a job.
+
+        A server that is paused while libvirt still sets the job up would
+        stay paused at the destination (``qemuMigrationSrcPerformPeer2Peer3``
+        adds VIR_MIGRATE_PAUSED), and QEMU refuses post-copy then: a
+        force-complete waits until something is sent.
+        """
+        if self._departure.take_abort():
+            try:
+                self.abort()
+            except JobRefused as exc:
+                LOG.warning("%s", exc, instance=self._instance)
+        sample = progress.sample
+        disks = bool(sample and sample.disk_total_bytes)
+        postcopy = self._plan.postcopy and not progress.postcopy_failed
+        moves = progress.flowing or (disks and not postcopy)
+        if moves and self._departure.take_force():
+            self._driver.live_migration_force_complete(self._instance)
 
     def _save(self, progress: Progress) -> None:
         now_s = progress.elapsed_s

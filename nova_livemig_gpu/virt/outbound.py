@@ -7,26 +7,36 @@ of one that waits.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from oslo_log import log as logging
 
 from nova_livemig_gpu.conf import Options
+from nova_livemig_gpu.migration.departure import Departure
+from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.migration.sharers import Lane, Sharers, Terms
 from nova_livemig_gpu.migration.turns import Ticket, Turns
 from nova_livemig_gpu.policies import sharing
 from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
 from nova_livemig_gpu.virt import postcopy
 from nova_livemig_gpu.virt.service import Service
-from nova_livemig_gpu.virt.waiting import Waiting
+from nova_livemig_gpu.virt.waiting import (
+    ABORTED,
+    STOPPED,
+    AbortedWaiting,
+    Waiting,
+)
 
 LOG = logging.getLogger(__name__)
 
-
-class AbortedWaiting(Exception):
-    """A migration was aborted before it went; it is to be rolled back."""
+#: That a server's deletion waits for the rollback of its migration. It may
+#: be at what cannot be interrupted: measuring, or an operator's hook.
+_DELETION_WAIT_S = 60.0
+#: That nova-compute's stop waits for all of them; Nova 34 keeps 20 s for it.
+_STOP_WAIT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -34,13 +44,18 @@ class Place:
     """Of one migration among those that leave this host.
 
     :ivar lane: on the link
+    :ivar departure: what is asked of it before libvirt has a job
+    :ivar record: what is left of it if this process dies meanwhile; None:
+        nothing
     """
 
     lane: Lane
+    departure: Departure
     _service: Service
     _sharers: Sharers
     _instance: Any
     _migration: Any
+    record: Record | None = None
 
     def terms(self, options: Options) -> Terms:
         """What the link is now. Never raises."""
@@ -55,6 +70,16 @@ class Place:
             options.link_wait_s,
         )
 
+    def check(self) -> None:
+        """:raises AbortedWaiting: it was given up meanwhile"""
+        if self.departure.reason is not None:
+            LOG.info(
+                "Given up before it went: %s",
+                self.departure.reason,
+                instance=self._instance,
+            )
+            raise AbortedWaiting(self.departure.reason)
+
     def enter(
         self,
         options: Options,
@@ -62,16 +87,25 @@ class Place:
     ) -> bool:
         """Go onto the link, and wait until that may be.
 
+        One that is to be completed by force does not wait.
+
         :param demand: what the migration wants of the link
         :returns: whether it had to wait
         :raises AbortedWaiting:
         """
+        self.check()
         waiting = Waiting(
-            self._service.driver, self._instance, self._migration, "the link"
+            self._service.driver,
+            self._instance,
+            self._migration,
+            "the link",
+            self.departure,
         )
         waited_s, overdue = 0.0, False
         try:
             terms = self.terms(options)
+            if self.departure.hurried:
+                terms = replace(terms, wait_s=0.0)
             waited_s = self.lane.enter(
                 demand(terms), terms, lambda lane: self._say(waiting, lane)
             )
@@ -83,8 +117,8 @@ class Place:
                 instance=self._instance,
             )
             self.enter_unknown()
-        if not waiting.over(self.lane):
-            raise AbortedWaiting
+        waiting.over()
+        self.check()
         if overdue:
             LOG.warning(
                 "It goes after link_wait_s, and may not end beside the others "
@@ -110,11 +144,10 @@ class Place:
         """Say that it goes now: from here on libvirt's job is what can be
         aborted.
 
-        :raises AbortedWaiting: it was aborted before
+        :raises AbortedWaiting: it was given up before
         """
-        if not self.lane.depart():
-            LOG.info("Aborted before it went", instance=self._instance)
-            raise AbortedWaiting
+        if not self.departure.go():
+            self.check()
 
     def enter_unknown(self) -> None:
         """Go onto the link at once, as one that nothing is known of."""
@@ -129,7 +162,7 @@ class Place:
             before.index(lane.name) if lane.name in before else 0,
             instance=self._instance,
         )
-        waiting.begin(lane)
+        waiting.begin()
 
 
 class Outbound:
@@ -139,41 +172,121 @@ class Outbound:
         self._service = service
         self._turns = Turns()
         self._sharers = Sharers()
+        self._departures: dict[str, Departure] = {}
 
     @contextlib.contextmanager
-    def turn(self, instance: Any, migration: Any) -> Iterator[Place]:
+    def departure(self, instance: Any) -> Iterator[Departure]:
+        """Return what a migration is asked for until libvirt has a job; it
+        ends with the block."""
+        departure = Departure()
+        if self._service.release is None:
+            # All is Nova's.
+            yield departure
+            return
+        self._departures[instance.uuid] = departure
+        try:
+            yield departure
+        finally:
+            self._departures.pop(instance.uuid, None)
+            departure.end()
+
+    @contextlib.contextmanager
+    def turn(
+        self,
+        instance: Any,
+        migration: Any,
+        departure: Departure,
+        record: Record | None = None,
+    ) -> Iterator[Place]:
         """Wait until this server may go; its place is left with the block.
 
         :raises AbortedWaiting:
         """
         with (
-            self._vgpu_turn(instance, migration) as mine,
+            self._vgpu_turn(instance, migration, departure),
             self._sharers.lane(instance.uuid) as lane,
         ):
-            if not mine:
-                raise AbortedWaiting
-            yield Place(
-                lane, self._service, self._sharers, instance, migration
+            departure.wakes(lane.cancel)
+            place = Place(
+                lane,
+                departure,
+                self._service,
+                self._sharers,
+                instance,
+                migration,
+                record,
+            )
+            place.check()
+            yield place
+
+    def find(self, instance: Any) -> Departure | None:
+        """Return what a migration of this host is asked for; None: there is
+        no such migration, or it is Nova's alone."""
+        return self._departures.get(instance.uuid)
+
+    def give_up(self, instance: Any, reason: str = ABORTED) -> bool:
+        """Abort one that waits or is about to go. False: there is none."""
+        departure = self.find(instance)
+        return departure is not None and departure.give_up(reason)
+
+    def withdraw(self, instance: Any, reason: str) -> None:
+        """Give one up whose server goes away, and wait until it is rolled
+        back: afterwards there is less to roll back with."""
+        departure = self.find(instance)
+        if departure is None or not departure.give_up(reason):
+            return
+        LOG.info(
+            "Its live migration has not gone yet and is rolled back first: %s",
+            reason,
+            instance=instance,
+        )
+        if not departure.wait_end(_DELETION_WAIT_S):
+            LOG.warning(
+                "Its live migration is not rolled back after %.0f s",
+                _DELETION_WAIT_S,
+                instance=instance,
             )
 
-    def cancel(self, instance: Any) -> bool:
-        """Abort one that waits or is about to go, see :meth:`Place.depart`.
-        False: there is none."""
-        name = instance.uuid
-        return self._turns.cancel(name) or self._sharers.cancel(name)
+    def close(self) -> None:
+        """Give up all that have not gone, for this process ends."""
+        given_up = [
+            departure
+            for departure in tuple(self._departures.values())
+            if departure.give_up(STOPPED)
+        ]
+        until_s = time.monotonic() + _STOP_WAIT_S
+        for departure in given_up:
+            departure.wait_end(max(until_s - time.monotonic(), 0.0))
 
     @contextlib.contextmanager
-    def _vgpu_turn(self, instance: Any, migration: Any) -> Iterator[bool]:
-        if not self._queued(instance):
-            yield True
+    def _vgpu_turn(
+        self, instance: Any, migration: Any, departure: Departure
+    ) -> Iterator[None]:
+        wait_s = self._vgpu_wait_s(instance)
+        if wait_s is None:
+            yield
             return
         waiting = Waiting(
-            self._service.driver, instance, migration, "vGPU migrations"
+            self._service.driver,
+            instance,
+            migration,
+            "vGPU migrations",
+            departure,
         )
-        with self._turns.turn(
-            instance.uuid, lambda ticket: self._say(waiting, ticket)
-        ) as ticket:
-            yield waiting.over(ticket)
+
+        def on_wait(ticket: Ticket) -> None:
+            self._say(waiting, ticket)
+            departure.wakes(ticket.cancel)
+
+        with self._turns.turn(instance.uuid, wait_s, on_wait) as ticket:
+            waiting.over()
+            if ticket.overdue:
+                LOG.warning(
+                    "It goes after vgpu_wait_s, beside others: each of them "
+                    "may stand still for longer",
+                    instance=instance,
+                )
+            yield
 
     def _say(self, waiting: Waiting, ticket: Ticket) -> None:
         names = self._turns.names()
@@ -184,22 +297,23 @@ class Outbound:
             names.index(ticket.name),
             instance=waiting.instance,
         )
-        waiting.begin(ticket)
+        waiting.begin()
 
-    def _queued(self, instance: Any) -> bool:
-        """Never raises: what cannot be told does not wait."""
+    def _vgpu_wait_s(self, instance: Any) -> float | None:
+        """How long it waits for others with a device; None: it takes no
+        part. Never raises: what cannot be told does not wait."""
         if self._service.release is None:
-            return False
+            return None
         try:
-            if not self._service.options.read().queue_vgpu_migrations:
-                return False
-            return postcopy.has_vfio(
-                self._service.driver._host.get_guest(instance)
-            )
+            options = self._service.options.read()
+            if not options.queue_vgpu_migrations:
+                return None
+            guest = self._service.driver._host.get_guest(instance)
+            return options.vgpu_wait_s if postcopy.has_vfio(guest) else None
         except Exception:
             LOG.exception(
                 "Whether this server has a VFIO device is not known; its "
                 "migration does not wait for others.",
                 instance=instance,
             )
-            return False
+            return None

@@ -7,11 +7,16 @@ from typing import Any
 
 import libvirt
 from nova.virt.libvirt import guest as libvirt_guest
+from oslo_log import log as logging
 
 from nova_livemig_gpu.fallback import attempt
+from nova_livemig_gpu.migration.departure import Departure
 from nova_livemig_gpu.model import JobState, StartPlan
 from nova_livemig_gpu.virt import channels, errors
 from nova_livemig_gpu.virt.stats import job_type
+from nova_livemig_gpu.virt.waiting import AbortedWaiting
+
+LOG = logging.getLogger(__name__)
 
 PARALLEL = "parallel.connections"
 
@@ -22,6 +27,60 @@ class _Proxy:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._guest, name)
+
+
+class DepartingGuest(_Proxy):
+    """Does not start a migration that was given up meanwhile."""
+
+    def __init__(self, guest: Any, departure: Departure) -> None:
+        super().__init__(guest)
+        self._departure = departure
+
+    def migrate(self, destination: str, **kwargs: Any) -> None:
+        """As ``Guest.migrate``.
+
+        :raises AbortedWaiting: it was given up
+        """
+        if not self._departure.go():
+            raise AbortedWaiting(str(self._departure.reason))
+        self._guest.migrate(destination, **kwargs)
+
+
+class AttendedGuest(_Proxy):
+    """For Nova's monitor: does what was asked for before there was a job.
+
+    Nova's ``_live_migration_monitor`` looks twice a second, by
+    ``get_job_info``, and carries out what has been queued for the job after
+    each look at one that runs.
+    """
+
+    def __init__(
+        self, guest: Any, departure: Departure, force: Callable[[], None]
+    ) -> None:
+        """:param force: queues a force-complete"""
+        super().__init__(guest)
+        self._departure = departure
+        self._force = force
+
+    def get_job_info(self) -> Any:
+        """As ``Guest.get_job_info``; of one that was given up before there
+        was a job: that it was cancelled."""
+        if self._departure.reason is not None:
+            return libvirt_guest.JobInfo(type=job_type(JobState.CANCELLED))
+        info = self._guest.get_job_info()
+        if info.type == libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
+            attempt(self._attend, info)
+        return info
+
+    def _attend(self, info: Any) -> None:
+        if self._departure.take_abort():
+            try:
+                self._guest.abort_job()
+            except libvirt.libvirtError as exc:
+                LOG.warning("The abort that was kept fails: %s", exc)
+        moves = info.memory_processed or info.disk_processed
+        if moves and self._departure.take_force():
+            self._force()
 
 
 class PlannedGuest(_Proxy):

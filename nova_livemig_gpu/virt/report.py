@@ -63,14 +63,25 @@ def ended(context: Any, instance: Any, outcome: Outcome) -> None:
         _failed(instance, exc)
 
 
-def interrupted(head: Mapping[str, Any], reason: str) -> None:
+def interrupted(
+    head: Mapping[str, Any], reason: str, begun: bool = True
+) -> None:
     """Finish the event of a migration that an earlier process began.
 
     :param head: the head of its record; its request tells the event
+    :param begun: False: the event was not added yet
     """
     context = nova_context.get_admin_context()
     context.request_id = head.get("request_id")
     try:
+        if not begun:
+            objects.InstanceActionEvent.event_start(
+                context,
+                head["server"],
+                EVENT,
+                want_result=False,
+                host=head["source"],
+            )
         objects.InstanceActionEvent.event_finish_with_failure(
             context,
             head["server"],

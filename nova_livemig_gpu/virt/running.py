@@ -3,8 +3,9 @@
 Nova's migration records say, for both directions, through every restart of
 nova-compute, and for migrations that others steer: nova/compute/manager.py
 sets ``preparing`` when a live migration has its turn on the source and
-``running`` when it is given to libvirt. One that is only accepted or queued
-moves no data yet.
+``running`` when it is given to libvirt, nova/virt/libvirt/migration.py
+``running (post-copy)`` when it has switched. One that is only accepted or
+queued moves no data yet.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
 
-_STATUSES = ["preparing", "running"]
+_STATUSES = ["preparing", "running", "running (post-copy)"]
 #: More do not run at once; a bound for the query.
 _MOST = 500
 

@@ -10,6 +10,7 @@ from typing import Any
 from nova.virt.libvirt import migration as libvirt_migrate
 from oslo_log import log as logging
 
+from nova_livemig_gpu.migration.departure import Departure
 from nova_livemig_gpu.migration.hook_calls import HookCalls
 from nova_livemig_gpu.migration.loop import Clock, SteeringLoop, Watcher
 from nova_livemig_gpu.migration.pace import Pace
@@ -25,10 +26,12 @@ from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
 from nova_livemig_gpu.virt.proxies import (
     ConcludedGuest,
+    DepartingGuest,
     FallenBackGuest,
     PlannedGuest,
 )
 from nova_livemig_gpu.virt.stats import to_sample
+from nova_livemig_gpu.virt.waiting import AbortedWaiting
 
 LOG = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Session:
     :ivar foreseen: what was known before the start
     :ivar lane: its place on the link; None: its rate is not looked after
     :ivar left_job: our loop has left it to Nova's monitor
+    :ivar departure: what is asked of it before libvirt has a job
     """
 
     instance: Any
@@ -70,17 +74,19 @@ class Session:
     foreseen: Foreseen = field(default_factory=Foreseen)
     lane: Lane | None = None
     left_job: NovaJob | None = None
+    departure: Departure = field(default_factory=Departure)
     _loop: SteeringLoop | None = None
     # Operation thread and monitor both replace the policy.
     _changing: threading.Lock = field(default_factory=threading.Lock)
 
     def planned(self, guest: Any) -> Any:
-        """Return the guest that starts its migration as planned."""
-        if self.plan is None:
-            return guest
-        return PlannedGuest(
-            guest, self.plan, self._plain, self._without_postcopy
-        )
+        """Return the guest that starts its migration as planned, unless it
+        was given up."""
+        if self.plan is not None:
+            guest = PlannedGuest(
+                guest, self.plan, self._plain, self._without_postcopy
+            )
+        return DepartingGuest(guest, self.departure)
 
     def _plain(self, reason: str) -> None:
         LOG.warning(
@@ -123,17 +129,33 @@ class Session:
             yield
         except Exception as exc:
             self.operation_error = exc
+            if isinstance(exc, AbortedWaiting):
+                self.aborted = True
 
     @contextlib.contextmanager
     def aborting(self) -> Iterator[None]:
         """Note a request to abort. An aborted job may end with an error of
-        its connection just as well as with "canceled by client"."""
+        its connection just as well as with "canceled by client"; one that
+        has not begun yet is aborted when it does."""
         self.aborted, before = True, self.aborted
         try:
             yield
-        except BaseException:
+        except BaseException as exc:
+            if errors.no_job(exc) and self._keep_abort():
+                LOG.info(
+                    "libvirt has no job yet; it is aborted as soon as it has",
+                    instance=self.instance,
+                )
+                return
             self.aborted = before
             raise
+
+    def _keep_abort(self) -> bool:
+        return self.operation_error is None and self.departure.keep_abort()
+
+    def withdrawn(self, why: AbortedWaiting) -> None:
+        """It was given up before libvirt was asked for a job."""
+        self.aborted = why.told = True
 
     def noting(self, post_method: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap Nova's post method, to know that it was called."""
@@ -282,5 +304,6 @@ class Session:
                 steered=self.steered_end,
                 final=None if stats is None else to_sample(stats, 0.0),
                 decisions=self.record.decisions,
+                given_up=self.departure.reason,
             )
         )

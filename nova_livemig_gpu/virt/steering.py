@@ -1,15 +1,17 @@
 """Begins and ends the sessions of a driver."""
 
+from dataclasses import replace
 from typing import Any
 
 import nova.conf
+from nova import exception
 from oslo_log import log as logging
 
 from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.facts.stuns import StunOf
 from nova_livemig_gpu.migration.hook_calls import HookCalls
-from nova_livemig_gpu.migration.record import Records
+from nova_livemig_gpu.migration.record import Record, Records
 from nova_livemig_gpu.migration.sharers import Terms
 from nova_livemig_gpu.model import JobState, Outcome
 from nova_livemig_gpu.policies.base import Policy
@@ -28,12 +30,16 @@ from nova_livemig_gpu.virt.arrivals import Arrivals
 from nova_livemig_gpu.virt.completed import CompletedStats
 from nova_livemig_gpu.virt.foreseen import Foreseen
 from nova_livemig_gpu.virt.job import NovaJob
-from nova_livemig_gpu.virt.outbound import AbortedWaiting, Place
+from nova_livemig_gpu.virt.outbound import Place
 from nova_livemig_gpu.virt.service import Service
 from nova_livemig_gpu.virt.session import Session
+from nova_livemig_gpu.virt.waiting import AbortedWaiting, code_of
 
 LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
+
+#: Why a migration is given up whose server libvirt does not know.
+GONE = "the server is not there any more"
 
 
 class Steering:
@@ -69,6 +75,53 @@ class Steering:
         """Return the session of a running migration."""
         return self._sessions.get(instance.uuid)
 
+    def expect(
+        self, context: Any, instance: Any, dest: str, migrate_data: Any
+    ) -> Record | None:
+        """Write down what is left of a migration if nova-compute dies before
+        libvirt has a job for it, see ``virt.orphans``. Never raises."""
+        if self.release is None:
+            return None
+        try:
+            options = self._options.read()
+            record = Records(options.state_dir, options.max_records).create(
+                migrate_data.migration.uuid,
+                trail.prepared(context, instance, dest, migrate_data),
+            )
+            record.write()
+        except Exception:
+            LOG.exception(
+                "If nova-compute dies before this live migration goes, what "
+                "was prepared for it at %s may stay there",
+                dest,
+                instance=instance,
+            )
+            return None
+        return record
+
+    def withdrawn(
+        self,
+        context: Any,
+        instance: Any,
+        record: Record | None,
+        why: AbortedWaiting,
+    ) -> None:
+        """Tell of one that was given up before it had a session, unless it
+        is told. Never raises."""
+        if why.told:
+            return
+        outcome = Outcome(JobState.FAILED, reason=why.reason, code="failed")
+        if why.status == "cancelled":
+            outcome = replace(
+                outcome,
+                state=JobState.CANCELLED,
+                code=code_of(why.reason),
+            )
+        report.started(context, instance, CONF.host)
+        report.ended(context, instance, outcome)
+        if record is not None:
+            record.ended(outcome)
+
     def begin(
         self,
         context: Any,
@@ -81,7 +134,7 @@ class Steering:
         leave the migration to Nova.
 
         :raises MigrationRefused: it must not start; its user is told
-        :raises AbortedWaiting: it was aborted before it went
+        :raises AbortedWaiting: it was given up before it went
         """
         if self.release is None:
             place.depart()
@@ -90,6 +143,9 @@ class Steering:
             session = self._begin(context, instance, dest, migrate_data, place)
         except AbortedWaiting:
             raise
+        except exception.InstanceNotFound as exc:
+            # Nova would leave what was prepared at the destination.
+            raise AbortedWaiting(GONE, "failed") from exc
         except MigrationRefused as exc:
             LOG.error("Refused: %s", exc, instance=instance)
             report.started(context, instance, CONF.host)
@@ -106,6 +162,8 @@ class Steering:
             )
             place.enter_unknown()
             place.depart()
+            if place.record is not None:
+                place.record.discard()
             return None
         self._sessions[instance.uuid] = session
         report.started(context, instance, CONF.host)
@@ -157,7 +215,7 @@ class Steering:
         )
         self._ahead.opening.judge(policy, calls, record, instance)
         # Hooks that are asked first may have taken long, too.
-        place.depart()
+        place.check()
         plan = policy.plan() if policy.steers else None
         if plan is not None:
             plan = wire.bind_postcopy(plan, policy.budget)
@@ -171,12 +229,7 @@ class Steering:
         completed = CompletedStats(
             self._driver._host.get_connection(), instance.uuid
         )
-        completed.listen()
-        stephooks.planned(calls, plan)
-        record.note(hooks=calls.notes)
-        # Last, so that a record without an outcome is one of a crash.
-        record.planned(policy.budget, plan)
-        return Session(
+        session = Session(
             instance,
             policy,
             plan,
@@ -188,7 +241,18 @@ class Steering:
             destination=dest,
             foreseen=foreseen,
             lane=place.lane,
+            departure=place.departure,
         )
+        completed.listen()
+        try:
+            stephooks.planned(calls, plan)
+            record.note(hooks=calls.notes)
+            # Last, so that a record without an outcome is one of a crash.
+            record.planned(policy.budget, plan)
+        except BaseException:
+            completed.close()
+            raise
+        return session
 
     def preflight(
         self, context: Any, instance: Any, migrate_data: Any
@@ -254,6 +318,7 @@ class Steering:
             getattr(CONF.libvirt, "live_migration_monitor_interval", 5),
             lambda: session.plain,
             lambda: session.no_postcopy is not None,
+            session.departure,
         )
 
     def operation_error(self, session: Session) -> Exception | None:

@@ -26,6 +26,36 @@ def head(
 ) -> dict[str, Any]:
     """Return what a record says before anything has happened."""
     return {
+        **_whose(context, instance, dest, migration),
+        "overhead_ms": around.overhead_ms,
+        "vfio": around.vfio,
+        "stun": around.stun and asdict(around.stun),
+        "memory_mb": instance.flavor.memory_mb,
+        "libvirt": libvirt.getVersion(),
+    }
+
+
+def prepared(
+    context: Any, instance: Any, dest: str, migrate_data: Any
+) -> dict[str, Any]:
+    """Return what is to be known of a migration that libvirt has no job for
+    yet, if nova-compute dies: ``prepared`` is what a rollback needs."""
+    data = migrate_data.obj_to_primitive()
+    # Connection data of volumes has secrets; the migration is in Nova's
+    # database.
+    for name in ("bdms", "migration"):
+        data["nova_object.data"].pop(name, None)
+    data["nova_object.changes"] = []
+    return {
+        **_whose(context, instance, dest, migrate_data.migration),
+        "prepared": data,
+    }
+
+
+def _whose(
+    context: Any, instance: Any, dest: str, migration: Any
+) -> dict[str, Any]:
+    return {
         "request_id": context.request_id,
         "user_id": context.user_id,
         "project_id": context.project_id,
@@ -34,11 +64,6 @@ def head(
         "source": CONF.host,
         "destination": dest,
         "started_at": now(),
-        "overhead_ms": around.overhead_ms,
-        "vfio": around.vfio,
-        "stun": around.stun and asdict(around.stun),
-        "memory_mb": instance.flavor.memory_mb,
-        "libvirt": libvirt.getVersion(),
     }
 
 

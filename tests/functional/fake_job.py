@@ -19,15 +19,20 @@ class FakeJob(fixtures.Fixture):
     :meth:`fail`, or somebody aborts; meanwhile ``jobStats`` tells of a first
     pass that runs.
 
+    :ivar called: libvirt was asked for it
+    :ivar started: libvirt has a job
     :ivar flags: that the migration was started with
     :ivar params: that the migration was started with
     :ivar downtimes: limits that were set, ms
     """
 
-    def __init__(self, test: Any, hold: bool = True) -> None:
+    def __init__(
+        self, test: Any, hold: bool = True, slow_start: bool = False
+    ) -> None:
         """:param test: has ``dest``, the destination's compute service
 
         :param hold: False: it completes at once
+        :param slow_start: libvirt has no job until :meth:`begin`
         """
         super().__init__()
         self._test = test
@@ -37,7 +42,11 @@ class FakeJob(fixtures.Fixture):
         self.flags: int | None = None
         self.params: dict[str, Any] = {}
         self.downtimes: list[int] = []
+        self.called = threading.Event()
         self.started = threading.Event()
+        self._may_begin = threading.Event()
+        if not slow_start:
+            self._may_begin.set()
         self.postcopy = threading.Event()
 
     def _setUp(self) -> None:
@@ -65,12 +74,17 @@ class FakeJob(fixtures.Fixture):
     def _give_up(self) -> None:
         """A failed test must not leave a migration that waits; it ends
         while the hosts can still talk to each other."""
+        self.begin()
         if not self._ended.is_set():
             self.fail("the test is over")
         running = self._test.src.driver.active_migrations
         deadline = time.monotonic() + _PATIENCE_S
         while running and time.monotonic() < deadline:
             time.sleep(0.1)
+
+    def begin(self) -> None:
+        """Let libvirt have a job."""
+        self._may_begin.set()
 
     def complete(self) -> None:
         """Let it succeed."""
@@ -91,6 +105,9 @@ class FakeJob(fixtures.Fixture):
         self, domain: Any, uri: str, params: Any = None, flags: int = 0
     ) -> None:
         self.flags, self.params = flags, params
+        self.called.set()
+        if not self._may_begin.wait(_PATIENCE_S):
+            raise AssertionError("nobody has begun this migration")
         self.started.set()
         if self._hold and not self._ended.wait(_PATIENCE_S):
             raise AssertionError("nobody has ended this migration")
@@ -126,6 +143,14 @@ class FakeJob(fixtures.Fixture):
         }
 
     def _abortJob(self, domain: Any) -> None:
+        if not self.started.is_set():
+            raise fakelibvirt.make_libvirtError(
+                fakelibvirt.libvirtError,
+                "Requested operation is not valid: no job is active on the "
+                "domain",
+                error_code=libvirt.VIR_ERR_OPERATION_INVALID,
+                error_domain=fakelibvirt.VIR_FROM_QEMU,
+            )
         self.fail(
             "operation aborted: migration out: canceled by client",
             libvirt.VIR_ERR_OPERATION_ABORTED,

@@ -69,7 +69,7 @@ class LinkQueueTests(SteeringTestBase):
     def test_one_that_is_aborted_before_it_goes(self) -> None:
         """What it needs is still worked out: libvirt has no job yet."""
         looks, aborted = threading.Event(), threading.Event()
-        look, cancel = Ahead.look, Outbound.cancel
+        look, give_up = Ahead.look, Outbound.give_up
 
         def slow(*args: Any) -> Any:
             looks.set()
@@ -77,7 +77,7 @@ class LinkQueueTests(SteeringTestBase):
             return look(*args)
 
         def seen(*args: Any) -> bool:
-            found = cancel(*args)
+            found = give_up(*args)
             aborted.set()
             return found
 
@@ -85,7 +85,7 @@ class LinkQueueTests(SteeringTestBase):
         job: FakeJob = self.useFixture(FakeJob(self))
         with (
             mock.patch.object(Ahead, "look", slow),
-            mock.patch.object(Outbound, "cancel", seen),
+            mock.patch.object(Outbound, "give_up", seen),
         ):
             self.migrate(server)
             self.assertTrue(looks.wait(30))

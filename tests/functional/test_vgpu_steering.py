@@ -8,12 +8,15 @@ from typing import Any
 from unittest import mock
 
 import libvirt
+from nova import context, objects
 from nova.tests.functional.libvirt import test_vgpu
 
 from nova_livemig_gpu.model import Stun
 from nova_livemig_gpu.virt.forecast import Forecaster
 from nova_livemig_gpu.virt.foreseen import Foreseen
+from nova_livemig_gpu.virt.outbound import Outbound
 from nova_livemig_gpu.virt.report import EVENT
+from nova_livemig_gpu.virt.steering import Steering
 from tests.functional.base import OurDriverMixin
 from tests.functional.fake_job import FakeJob
 
@@ -190,6 +193,117 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
         self.assertEqual("src", self.host_of(second))
         job.complete()
         self.wait_until(lambda: self.host_of(first) == "dest")
+
+    def two(self) -> tuple[FakeJob, dict[str, Any], dict[str, Any]]:
+        """Return the first's job, and the servers; the second waits."""
+        first, second = self.boot(), self.boot()
+        job = self.job()
+        self.migrate(first)
+        self.assertTrue(job.started.wait(30))
+        self.migrate(second)
+        self.wait_until(lambda: self.status_of(second) == "queued")
+        self.assertIn(second["id"], self.dest.driver.instance_claimed_mdevs)
+        return job, first, second
+
+    def allocated(self, consumer: str) -> list[str]:
+        found = self.placement.get(f"/allocations/{consumer}").body
+        return sorted(found["allocations"])
+
+    def migration(self, server: dict[str, Any]) -> Any:
+        """Return the newest one of a server, of a deleted one as well."""
+        admin = context.get_admin_context(read_deleted="yes")
+        found = objects.MigrationList.get_by_filters(
+            admin, {"instance_uuid": server["id"]}
+        )
+        return max(found, key=lambda each: each.id)
+
+    def assert_nothing_left(self, server: dict[str, Any]) -> None:
+        """Of a deleted server whose migration had not gone."""
+        claims = self.dest.driver.instance_claimed_mdevs
+        self.wait_until(lambda: server["id"] not in claims)
+        migration = self.migration(server)
+        self.assertEqual("cancelled", migration.status)
+        self.assertEqual([], self.allocated(server["id"]))
+        self.assertEqual([], self.allocated(migration.uuid))
+        self.assertNotIn(
+            server["id"], self.src.manager._waiting_live_migrations
+        )
+        driver = self.src.driver
+        self.assertNotIn(server["id"], driver._outbound._departures)
+        log = self.stdlog.logger.output
+        for noise in ("Live migration failed", "Traceback"):
+            self.assertNotIn(noise, log)
+
+    def test_one_that_waits_is_deleted(self) -> None:
+        job, first, second = self.two()
+        self.api.delete_server(second["id"])
+        self._wait_until_deleted(second)
+        self.assert_nothing_left(second)
+        job.complete()
+        self.wait_until(lambda: self.host_of(first) == "dest")
+
+    def test_one_that_waits_is_gone_when_its_turn_comes(self) -> None:
+        """Its deletion did not wait for the rollback."""
+        job, first, second = self.two()
+        with mock.patch.object(Outbound, "withdraw"):
+            self.api.delete_server(second["id"])
+            self._wait_until_deleted(second)
+        job.complete()
+        self.wait_until(lambda: self.host_of(first) == "dest")
+        self.wait_until(lambda: self.migration(second).status == "failed")
+        migration = self.migration(second)
+        self.wait_until(
+            lambda: second["id"] not in self.src.driver._outbound._departures
+        )
+        claims = self.dest.driver.instance_claimed_mdevs
+        self.wait_until(lambda: second["id"] not in claims)
+        self.assertEqual([], self.allocated(second["id"]))
+        self.assertEqual([], self.allocated(migration.uuid))
+        self.assertNotIn("Live migration failed", self.stdlog.logger.output)
+
+    def start_again(self) -> None:
+        """What a nova-compute does that was killed, as far as we are asked;
+        the old one still waits."""
+        # Nova's fake domain has no such method.
+        with mock.patch(
+            "nova.tests.fixtures.libvirt.Domain.state",
+            lambda domain, flags=0: [domain._state, 0],
+            create=True,
+        ):
+            self.src.driver._interrupted.close()
+
+    def test_nova_compute_is_killed_while_one_waits(self) -> None:
+        job, first, second = self.two()
+        before = self.migration(second)
+        held = self.allocated(before.uuid)
+        self.assertTrue(held)
+        self.start_again()
+        claims = self.dest.driver.instance_claimed_mdevs
+        self.wait_until(lambda: second["id"] not in claims)
+        self.assertEqual("error", self.migration(second).status)
+        self.assertEqual([], self.allocated(before.uuid))
+        self.assertEqual(held, self.allocated(second["id"]))
+        event = self._wait_for_instance_action_event(
+            second, "live-migration", EVENT, "error"
+        )
+        self.assertIn("stopped before it went", event["details"])
+        self.assertIn("the server is on src", event["details"])
+        self.assertEqual("running", self.status_of(first), "Nova's to end")
+        job.complete()
+
+    def test_the_same_without_a_record(self) -> None:
+        """state_dir is gone, or Nova's own queue was left."""
+        with mock.patch.object(Steering, "expect", lambda *args: None):
+            job, first, second = self.two()
+        self.start_again()
+        claims = self.dest.driver.instance_claimed_mdevs
+        self.wait_until(lambda: second["id"] not in claims)
+        self.assertEqual("error", self.migration(second).status)
+        event = self._wait_for_instance_action_event(
+            second, "live-migration", EVENT, "error"
+        )
+        self.assertIn("stopped before it went", event["details"])
+        job.complete()
 
     def test_the_next_one_goes_when_the_first_has_failed(self) -> None:
         first, second = self.boot(), self.boot()

@@ -28,6 +28,7 @@ WRONG = {
     "switchover_bandwidth_mbps": ("1", "8"),
     "clean_mdevs": ("perhaps", "perhaps"),
     "queue_vgpu_migrations": ("perhaps", "perhaps"),
+    "vgpu_wait_s": ("-1", "0"),
     "image_properties": ("colour", "max_downtime_ms"),
     "poll_interval_ms": ("10", "50"),
     "switchover_overhead_ms": ("60001", "60000"),

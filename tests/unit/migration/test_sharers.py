@@ -143,26 +143,10 @@ def test_waiting_is_given_up():
     assert begun(first)
     second = Server(sharers, "b")
     assert waits(second)
-    assert first.lane.depart()
-    assert not sharers.cancel("a"), "it has gone"
-    assert sharers.cancel("b") and not sharers.cancel("b")
+    second.lane.cancel()
     assert begun(second) and second.lane.cancelled
     for each in (first, second):
         each.end()
-
-
-def test_one_that_has_not_departed_is_given_up():
-    """While what it needs is worked out, before and after it has waited."""
-    sharers = Sharers()
-    with sharers.lane("a") as lane:
-        assert sharers.cancel("a")
-        lane.enter(LARGE, TERMS, lambda each: None)
-        assert not lane.depart()
-    with sharers.lane("a") as lane:
-        lane.enter(LARGE, TERMS, lambda each: None)
-        assert sharers.cancel("a")
-        assert not lane.depart()
-    assert not sharers.cancel("a"), "it has left"
 
 
 def test_one_that_is_given_up_before_it_comes_does_not_wait():
@@ -170,21 +154,9 @@ def test_one_that_is_given_up_before_it_comes_does_not_wait():
     first = Server(sharers, "a")
     assert begun(first)
     with sharers.lane("b") as lane:
-        assert sharers.cancel("b")
+        lane.cancel()
         assert lane.enter(LARGE, TERMS, lambda each: None) < PATIENCE_S
     first.end()
-
-
-def test_novas_way_to_give_up():
-    sharers = Sharers()
-    first = Server(sharers, "a")
-    assert begun(first)
-    second = Server(sharers, "b")
-    assert waits(second)
-    assert second.lane.cancel() is False
-    assert begun(second) and second.lane.cancelled
-    for each in (first, second):
-        each.end()
 
 
 def test_a_fault_while_it_is_told_that_it_waits_does_not_keep_others():

@@ -12,11 +12,12 @@ PATIENCE_S = 10
 class Waiter(threading.Thread):
     """Takes a turn and keeps it until told."""
 
-    def __init__(self, turns, name, error=None):
+    def __init__(self, turns, name, error=None, wait_s=60):
         super().__init__(daemon=True)
         self._turns = turns
         self._as = name
         self._error = error
+        self._wait_s = wait_s
         self.waits = threading.Event()
         self.runs = threading.Event()
         self.may_end = threading.Event()
@@ -25,7 +26,9 @@ class Waiter(threading.Thread):
 
     def run(self):
         try:
-            with self._turns.turn(self._as, self._on_wait) as ticket:
+            with self._turns.turn(
+                self._as, self._wait_s, self._on_wait
+            ) as ticket:
                 self.ticket = ticket
                 self.runs.set()
                 assert self.may_end.wait(PATIENCE_S)
@@ -74,7 +77,7 @@ def test_first_come_first_served(queue):
 
 def test_one_that_waits_can_be_aborted(queue):
     turns, (a, b, c) = queue
-    assert turns.cancel("b")
+    b.ticket.cancel()
     assert b.runs.wait(PATIENCE_S)
     assert b.ticket.cancelled
     b.done()
@@ -85,18 +88,48 @@ def test_one_that_waits_can_be_aborted(queue):
     assert not c.ticket.cancelled
 
 
-def test_a_ticket_answers_like_a_future_that_runs(queue):
-    _, (_, b, _) = queue
-    assert b.ticket.cancel() is False
-    assert b.runs.wait(PATIENCE_S)
+def test_none_waits_longer_than_it_may():
+    """Those behind it still wait for all that are before them."""
+    turns = Turns()
+    first = Waiter(turns, "a")
+    assert first.runs.wait(PATIENCE_S)
+    second = Waiter(turns, "b", wait_s=0.1)
+    assert second.runs.wait(PATIENCE_S)
+    assert second.ticket.overdue and not second.ticket.cancelled
+    third = Waiter(turns, "c")
+    assert third.waits.wait(PATIENCE_S)
+    first.done()
+    assert turns.names() == ("b", "c")
+    assert not third.runs.is_set()
+    second.done()
+    assert third.runs.wait(PATIENCE_S)
+    assert not third.ticket.overdue
+    third.done()
 
 
-def test_whose_turn_it_is_does_not_wait(queue):
-    turns, _ = queue
-    assert not turns.cancel("a")
-    assert not turns.cancel("nobody")
-    assert turns.cancel("b")
-    assert not turns.cancel("b")
+def test_the_clock_is_the_one_that_is_given():
+    now = iter([0.0, 59.9, 60.0])
+    turns = Turns(lambda: next(now))
+    first = Waiter(turns, "a")
+    assert first.runs.wait(PATIENCE_S)
+    turns._condition.wait = lambda seconds: None
+    second = Waiter(turns, "b")
+    assert second.runs.wait(PATIENCE_S)
+    assert second.ticket.overdue
+    assert list(now) == []
+    for each in (first, second):
+        each.done()
+
+
+def test_waiting_can_be_off():
+    turns = Turns()
+    first = Waiter(turns, "a")
+    assert first.runs.wait(PATIENCE_S)
+    second = Waiter(turns, "b", wait_s=0)
+    assert second.runs.wait(PATIENCE_S)
+    assert not second.waits.is_set()
+    for each in (first, second):
+        each.done()
 
 
 def test_an_exception_does_not_block_the_queue():
@@ -118,7 +151,7 @@ def test_an_exception_while_it_begins_to_wait_does_not_block_it():
     def broken(ticket):
         raise RuntimeError("database is away")
 
-    with pytest.raises(RuntimeError), turns.turn("b", broken):
+    with pytest.raises(RuntimeError), turns.turn("b", 60, broken):
         pytest.fail("it has no turn")
     assert turns.names() == ("a",)
     first.done()
@@ -127,5 +160,5 @@ def test_an_exception_while_it_begins_to_wait_does_not_block_it():
 def test_the_same_server_twice():
     turns = Turns()
     for _ in range(2):
-        with turns.turn("a", pytest.fail) as ticket:
+        with turns.turn("a", 60, pytest.fail) as ticket:
             assert not ticket.cancelled

@@ -20,7 +20,8 @@ from nova_livemig_gpu.exception import MigrationRefused
 from nova_livemig_gpu.virt import driver as module
 from nova_livemig_gpu.virt import hostchecks, service
 from nova_livemig_gpu.virt.driver import LibvirtDriver
-from nova_livemig_gpu.virt.outbound import AbortedWaiting
+from nova_livemig_gpu.virt.proxies import AttendedGuest
+from nova_livemig_gpu.virt.waiting import AbortedWaiting
 
 OVERRIDES = (
     "init_host",
@@ -29,12 +30,16 @@ OVERRIDES = (
     "check_can_live_migrate_destination",
     "check_source_migrate_data_at_dest",
     "check_can_live_migrate_source",
+    "destroy",
+    "power_off",
+    "rollback_live_migration_at_source",
     "rollback_live_migration_at_destination",
     "post_live_migration_at_source",
     "post_live_migration_at_destination",
     "get_available_resource",
     "update_provider_tree",
     "live_migration_abort",
+    "live_migration_force_complete",
     "_live_migration",
     "_live_migration_operation",
     "_live_migration_monitor",
@@ -45,7 +50,9 @@ RETURNING = (
     "check_can_live_migrate_source",
     "get_available_resource",
 )
-CONTEXTS = ("turn", "aborting", "operation", "claiming")
+CONTEXTS = ("departure", "turn", "aborting", "operation", "claiming")
+#: Names of variables that hold something of ours.
+OWN = ("session", "departure", "place", "service")
 PARTS = (
     "_arrivals",
     "_checks",
@@ -66,7 +73,7 @@ def _calls() -> list[str]:
         if not isinstance(node, ast.Attribute):
             continue
         owner = node.value
-        if isinstance(owner, ast.Name) and owner.id in ("session", "service"):
+        if isinstance(owner, ast.Name) and owner.id in OWN:
             found.add(f"{owner.id}.{node.attr}")
         if isinstance(owner, ast.Attribute) and owner.attr in PARTS:
             found.add(f"{owner.attr}.{node.attr}")
@@ -119,7 +126,9 @@ class Parts:
             "_steering.find": lambda *args: session,
             "_steering.begin": lambda *args: session,
             "_mdevs.hold": lambda *args: ("m1",),
-            "_outbound.cancel": lambda *args: False,
+            "_outbound.find": lambda *args: self.made["departure"],
+            "_outbound.give_up": lambda *args: False,
+            "departure.keep_force": lambda *args: False,
             "_publisher.stats": lambda *args: {"livemig_gpu": "1"},
             "_publisher.traits": set,
             "session.noting": lambda post: post,
@@ -149,7 +158,8 @@ class Parts:
     def _context(self, call: str) -> Any:
         self._fail(call, "entered")
         try:
-            yield call
+            values = {"turn": "place", "departure": "departure"}
+            yield self.made.get(values.get(call.split(".")[1], ""))
         finally:
             self._fail(call, "left")
 
@@ -215,6 +225,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
         driver = object.__new__(LibvirtDriver)
         driver._service = object()
         driver.instance_claimed_mdevs = {"other": ["m2"]}
+        driver.active_migrations = {}
         driver._host = object()
         driver._live_migration_data_gb = lambda *args: 1.0
         for each in PARTS:
@@ -231,7 +242,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def passed(stock: Stock) -> list[Any]:
     ((args, kwargs),) = stock.calls
-    return [*args, *kwargs.values()]
+    return [
+        each._guest if isinstance(each, AttendedGuest) else each
+        for each in (*args, *kwargs.values())
+    ]
 
 
 ANY = pytest.mark.parametrize(
@@ -299,7 +313,11 @@ def test_every_call_is_made_by_some_method(run: Any) -> None:
                 run(name, parts, result)
                 if parts.failed:
                     left.discard((call, when))
-    assert not left
+    # Where a migration is given up, below.
+    assert left == {
+        ("_steering.withdrawn", "called"),
+        ("session.withdrawn", "called"),
+    }
 
 
 # ---- what is meant by an exception is no fault
@@ -344,18 +362,81 @@ def test_a_refusal_refuses(
     [
         ("_outbound.turn", "entered", AbortedWaiting(), "cancelled"),
         ("_steering.begin", "called", AbortedWaiting(), "cancelled"),
-        ("_steering.begin", "called", MigrationRefused(reason="x"), None),
+        ("place.check", "called", AbortedWaiting(), "cancelled"),
+        ("_steering.begin", "called", MigrationRefused(reason="x"), "failed"),
     ],
 )
 def test_who_must_not_go_is_rolled_back(
-    call: str, when: str, error: Exception, status: str | None, run: Any
+    call: str, when: str, error: Exception, status: str, run: Any
 ) -> None:
     told = []
     args = arguments("_live_migration")
     args[4] = lambda *args, **kwargs: told.append(kwargs)
     stock, *_ = run("_live_migration", Parts(call, when, error), None, args)
     assert stock.calls == []
-    assert told == [{"migration_status": status} if status else {}]
+    assert told == [{"migration_status": status}]
+
+
+@pytest.mark.parametrize("fault", ["_steering", "session"])
+def test_whoever_cannot_be_told_is_rolled_back(
+    fault: str, run: Any, caplog: Any
+) -> None:
+    told = []
+    args = arguments("_live_migration")
+    args[4] = lambda *args, **kwargs: told.append(kwargs)
+    parts = Parts("place.check", "called", AbortedWaiting())
+    parts.made[fault].withdrawn = lambda *args: 1 / 0
+    run("_live_migration", parts, None, args)
+    assert told == [{"migration_status": "cancelled"}]
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_whose_guest_is_not_there_is_rolled_back(
+    begun: bool, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nova's ``_live_migration`` looks for it before all else."""
+    told = []
+    args = arguments("_live_migration")
+    args[4] = lambda *args, **kwargs: told.append(kwargs)
+    gone = exception.InstanceNotFound(instance_id="u1")
+    parts = Parts("nothing.at_all", "called", Fault())
+    if begun:
+        monkeypatch.setattr(LibvirtDriver, "_never_began", lambda *args: False)
+        with pytest.raises(exception.InstanceNotFound):
+            run("_live_migration", parts, gone, args)
+        assert told == []
+        return
+    run("_live_migration", parts, gone, args)
+    assert told == [{"migration_status": "failed"}]
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_rollback_goes_on_without_a_guest(ours: bool, run: Any) -> None:
+    gone = exception.InstanceNotFound(instance_id="u1")
+    parts = Parts("nothing.at_all", "called", Fault())
+    if ours:
+        run("rollback_live_migration_at_source", parts, gone)
+        return
+    parts.answers["_outbound.find"] = lambda *args: None
+    with pytest.raises(exception.InstanceNotFound):
+        run("rollback_live_migration_at_source", parts, gone)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("live_migration_abort", "_outbound.give_up"),
+        ("live_migration_force_complete", "departure.keep_force"),
+    ],
+)
+def test_what_is_kept_is_not_asked_of_nova(
+    name: str, call: str, run: Any
+) -> None:
+    parts = Parts("nothing.at_all", "called", Fault())
+    parts.answers[call] = lambda *args: True
+    stock, *_ = run(name, parts, None)
+    assert stock.calls == []
 
 
 class Unset:

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import libvirt
 import pytest
 
-from nova_livemig_gpu.virt import interrupted, stephooks
-from nova_livemig_gpu.virt.interrupted import Interrupted
+from nova_livemig_gpu.migration.record import Records
+from nova_livemig_gpu.virt import interrupted, orphans, report, stephooks
+from nova_livemig_gpu.virt.interrupted import CONF, Interrupted
 from nova_livemig_gpu.virt.job import NO_LIMIT_MIB_S
+from tests import builders
 
 SERVER = "3f8a1c9e-5b7d-4e2f-8a6b-9c0d1e2f3a4b"
 LIMITED = {"action": "set_bandwidth", "value": 20}
@@ -43,7 +45,9 @@ def let_go(domain, *decisions):
 
     connection = SimpleNamespace(lookupByUUIDString=lookup)
     host = SimpleNamespace(get_connection=lambda: connection)
-    service = SimpleNamespace(driver=SimpleNamespace(_host=host), options=None)
+    service = SimpleNamespace(
+        driver=SimpleNamespace(_host=host), options=None, release=None
+    )
     Interrupted(service)._let_go(
         {"server": SERVER, "decisions": list(decisions)}
     )
@@ -160,3 +164,105 @@ def test_a_start_does_not_wait_for_ever(monkeypatch):
     Interrupted(service)._thaw({"server": SERVER, **QUIESCED})
     free.set()
     assert time.monotonic() - began_s < 5
+
+
+# ---- what Nova would leave, and tells nobody
+
+
+@pytest.fixture
+def left(monkeypatch, tmp_path):
+    """Return what starts a nova-compute, and what was told."""
+    told = []
+
+    def interrupted(head, reason, begun=True):
+        told.append((head["server"], head["request_id"], reason, begun))
+
+    def start(ended, *records, release=34):
+        asked = []
+
+        def settle(self, prepared):
+            asked.append(dict(prepared))
+            return ended
+
+        monkeypatch.setattr(report, "interrupted", interrupted)
+        monkeypatch.setattr(orphans.Orphans, "settle", settle)
+        monkeypatch.setattr(orphans, "request_of", lambda migration: "r9")
+        options = builders.options(state_dir=str(tmp_path))
+        for record in records:
+            found = Records(str(tmp_path), 10).create(
+                record["migration"], record
+            )
+            found.write()
+        service = SimpleNamespace(
+            driver=None,
+            options=SimpleNamespace(read=lambda: options),
+            release=release,
+        )
+        own = Interrupted(service)
+        monkeypatch.setattr(own, "_whereabouts", lambda found: "it is here")
+        own.close()
+        return asked
+
+    return start, told
+
+
+def migration(uuid):
+    return SimpleNamespace(
+        uuid=uuid,
+        instance_uuid="s1",
+        source_compute="here",
+        dest_compute="there",
+    )
+
+
+def record(**more):
+    return {
+        "migration": "m1",
+        "server": "s1",
+        "source": CONF.host,
+        "request_id": "r1",
+        **more,
+    }
+
+
+def test_one_that_had_not_gone_is_rolled_back_and_told(left, tmp_path):
+    start, told = left
+    data = {"nova_object.name": "LibvirtLiveMigrateData"}
+    asked = start([(migration("m1"), False)], record(prepared=data))
+    assert asked == [{"m1": data}]
+    ((server, request, reason, begun),) = told
+    assert (server, request, begun) == ("s1", "r1", False)
+    assert "stopped before it went; it is here" in reason
+    (kept,) = Records(str(tmp_path), 10).latest(10)
+    assert kept["outcome"]["state"] == "failed"
+    assert "prepared" not in kept
+
+
+def test_one_that_ran_is_novas_and_told(left):
+    start, told = left
+    assert start([], record()) == [{}]
+    ((_, _, reason, begun),) = told
+    assert begun and "stopped while it was running" in reason
+
+
+@pytest.mark.parametrize(
+    ("postcopy", "words"),
+    [
+        (False, "stopped before it went"),
+        (True, "in post-copy: the server runs on there"),
+    ],
+)
+def test_one_without_a_record_is_told_by_its_newest_request(
+    left, postcopy, words
+):
+    start, told = left
+    start([(migration("m1"), postcopy)])
+    ((server, request, reason, begun),) = told
+    assert (server, request, begun) == ("s1", "r9", False)
+    assert words in reason
+
+
+def test_an_unknown_nova_is_left_alone(left):
+    start, told = left
+    assert start([(migration("m1"), False)], release=None) == []
+    assert told == []

@@ -7,8 +7,9 @@ from unittest.mock import Mock
 import libvirt
 import pytest
 
+from nova_livemig_gpu.migration.departure import Departure
 from nova_livemig_gpu.migration.loop import JobRefused
-from nova_livemig_gpu.model import StartPlan
+from nova_livemig_gpu.model import JobState, Sample, StartPlan
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.virt.job import NovaJob
 
@@ -139,3 +140,101 @@ def test_a_job_without_the_postcopy_of_its_plan(refused, monkeypatch):
     own._save = lambda progress: None
     assert own.attend(Progress()).postcopy_failed is refused
     assert told == [not refused]
+
+
+class Driver:
+    """As Nova's, as far as a force-complete goes."""
+
+    def __init__(self):
+        self.active_migrations = {"u": deque()}
+
+    def live_migration_force_complete(self, instance):
+        self.active_migrations[instance.uuid].append("force-complete")
+
+
+class Migration:
+    def __init__(self):
+        self.status = "running"
+
+    def save(self):
+        pass
+
+
+def kept_job(departure, asked, postcopy=False, refuses=False):
+    def abort():
+        asked.append("abort")
+        if refuses:
+            raise RuntimeError("no connection")
+
+    return NovaJob(
+        driver=Driver(),
+        guest=SimpleNamespace(
+            abort_job=abort,
+            pause=lambda: asked.append("pause"),
+            migrate_start_postcopy=lambda: asked.append("post-copy"),
+            get_job_info=lambda: SimpleNamespace(type=0),
+        ),
+        instance=SimpleNamespace(uuid="u"),
+        migration=Migration(),
+        plan=StartPlan(postcopy, False, 0, None),
+        finished=lambda: False,
+        on_failure=deque(),
+        save_every_s=5,
+        departure=departure,
+    )
+
+
+def progress(**sample):
+    return Progress().advance(Sample(1.0, JobState.RUNNING, **sample))
+
+
+SETTING_UP = progress()
+COPYING_DISKS = progress(disk_total_bytes=2**30, disk_remaining_bytes=1)
+FLOWING = progress(iteration=1, processed_bytes=4096)
+
+
+@pytest.mark.parametrize(
+    ("postcopy", "now", "done"),
+    [
+        (False, SETTING_UP, []),
+        (False, COPYING_DISKS, ["pause"]),
+        (False, FLOWING, ["pause"]),
+        (True, SETTING_UP, []),
+        (True, COPYING_DISKS, []),
+        (True, FLOWING, ["post-copy"]),
+    ],
+)
+def test_a_force_complete_that_was_kept_waits_until_it_can_be_done(
+    postcopy, now, done
+):
+    departure, asked = Departure(), []
+    departure.keep_force()
+    mine = kept_job(departure, asked, postcopy)
+    mine.attend(now)
+    assert asked == done
+    for _ in range(2):
+        after = mine.attend(FLOWING)
+    assert asked == ["post-copy" if postcopy else "pause"], "once"
+    assert after.postcopy is postcopy and after.forced is not postcopy
+
+
+def test_a_policy_forces_at_any_time_and_what_was_kept_is_the_same():
+    departure, asked = Departure(), []
+    departure.keep_force()
+    mine = kept_job(departure, asked)
+    mine.force_complete()
+    mine.attend(SETTING_UP)
+    mine.attend(FLOWING)
+    assert asked == ["pause"]
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_an_abort_that_was_kept_is_done_at_the_first_look(refuses, caplog):
+    departure, asked = Departure(), []
+    departure.keep_abort()
+    mine = kept_job(departure, asked, refuses=refuses)
+    for _ in range(2):
+        mine.attend(SETTING_UP)
+    assert asked == ["abort"]
+    assert mine.aborted is not refuses
+    assert ("abort was refused: no connection" in caplog.text) is refuses

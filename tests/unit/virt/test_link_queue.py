@@ -1,12 +1,14 @@
 """A place on the link, and what Nova sees of one that waits for it."""
 
+import contextlib
 import threading
 from types import SimpleNamespace
 
 import pytest
 
 from nova_livemig_gpu.policies.sharing import UNKNOWN, Demand
-from nova_livemig_gpu.virt.outbound import AbortedWaiting, Outbound
+from nova_livemig_gpu.virt.outbound import Outbound
+from nova_livemig_gpu.virt.waiting import AbortedWaiting
 from tests import builders
 from tests.unit.virt.test_outbound import PATIENCE_S, Migration
 
@@ -36,14 +38,25 @@ class Cloud:
                 driver=SimpleNamespace(
                     virtapi=SimpleNamespace(_compute=manager)
                 ),
-                release=None,
+                release=34,
                 links=Link(mbps),
-                options=None,
+                options=SimpleNamespace(
+                    read=lambda: builders.options(queue_vgpu_migrations=False)
+                ),
             )
         )
 
     def start(self, uuid, demand=LARGE):
         return Server(self, uuid, demand)
+
+    @contextlib.contextmanager
+    def place(self, uuid, migration=None):
+        instance = SimpleNamespace(uuid=uuid)
+        with (
+            self.outbound.departure(instance) as departure,
+            self.outbound.turn(instance, migration, departure) as place,
+        ):
+            yield place
 
 
 class Server:
@@ -66,9 +79,10 @@ class Server:
         return self._demand
 
     def _run(self):
-        outbound = self._cloud.outbound
         try:
-            with outbound.turn(self.instance, self.migration) as place:
+            with self._cloud.place(
+                self.instance.uuid, self.migration
+            ) as place:
                 self.lane = place.lane
                 self.waited = place.enter(self._cloud.options, self._wants)
                 place.depart()
@@ -119,10 +133,10 @@ def test_one_that_waits_is_aborted(way):
         _, future = cloud.waiting.pop("s2")
         assert future.cancel() is False
     else:
-        assert cloud.outbound.cancel(second.instance)
+        assert cloud.outbound.give_up(second.instance)
     assert second.begun.wait(PATIENCE_S)
     assert second.waited == "aborted"
-    assert not cloud.outbound.cancel(first.instance)
+    assert not cloud.outbound.give_up(first.instance)
     second.end()
     first.end()
 
@@ -134,13 +148,38 @@ def test_one_that_is_about_to_go_is_aborted(entered):
     instance = SimpleNamespace(uuid="s1")
     with (
         pytest.raises(AbortedWaiting),
-        cloud.outbound.turn(instance, None) as place,
+        cloud.place("s1") as place,
     ):
         if entered:
             place.enter_unknown()
-        assert cloud.outbound.cancel(instance)
+        assert cloud.outbound.give_up(instance)
         place.depart()
-    assert not cloud.outbound.cancel(instance)
+    assert not cloud.outbound.give_up(instance)
+
+
+def test_one_that_is_given_up_before_it_comes_does_not_wait():
+    """Measuring what it needs takes a while."""
+    cloud = Cloud()
+    first = started(cloud, "s1")
+    migration = Migration()
+    with (
+        pytest.raises(AbortedWaiting),
+        cloud.place("s2", migration) as place,
+    ):
+        assert cloud.outbound.give_up(SimpleNamespace(uuid="s2"))
+        place.enter(cloud.options, lambda terms: LARGE)
+    assert migration.saved == []
+    first.end()
+
+
+def test_one_that_is_to_be_forced_does_not_wait():
+    cloud = Cloud()
+    first = started(cloud, "s1")
+    with cloud.place("s2") as place:
+        assert place.departure.keep_force()
+        assert place.enter(cloud.options, lambda terms: LARGE) is False
+        assert place.departure.take_force()
+    first.end()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +216,7 @@ def test_a_fault_of_ours_is_told_and_the_migration_goes(caplog):
 
 def test_what_it_needs_is_told_anew_after_it_has_waited(caplog):
     cloud = Cloud()
-    with cloud.outbound.turn(SimpleNamespace(uuid="s1"), None) as place:
+    with cloud.place("s1") as place:
         place.enter(cloud.options, lambda terms: LARGE)
         place.again(lambda terms: Demand(terms.capacity_bps / 4))
         assert place.lane.demand.need_bps == pytest.approx(117.5e6 / 4)
@@ -210,7 +249,7 @@ def test_the_terms():
 def test_one_that_is_left_to_nova_is_on_the_link_too():
     cloud = Cloud()
     first = started(cloud, "s1", Demand(0.0))
-    with cloud.outbound.turn(SimpleNamespace(uuid="s2"), None) as place:
+    with cloud.place("s2") as place:
         assert first.lane.share_bps() is None
         place.enter_unknown()
         assert place.lane.demand is UNKNOWN

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from nova_livemig_gpu.virt.outbound import AbortedWaiting, Outbound
+from nova_livemig_gpu.virt.outbound import Outbound
+from nova_livemig_gpu.virt.waiting import ABORTED, AbortedWaiting
 from tests.unit.virt.test_devices import MDEV, VF, domain
 
 PATIENCE_S = 10
@@ -39,7 +40,10 @@ class Server:
 
     def _run(self):
         try:
-            with self._outbound.turn(self.instance, self.migration):
+            with (
+                self._outbound.departure(self.instance) as departure,
+                self._outbound.turn(self.instance, self.migration, departure),
+            ):
                 self.mine = True
                 self.begun.set()
                 assert self.may_end.wait(PATIENCE_S)
@@ -57,7 +61,7 @@ def cloud():
     """Return what makes an Outbound, and Nova's dictionary."""
     waiting = {}
 
-    def make(xml=WITH_MDEV, on=True, release=34, reachable=True):
+    def make(xml=WITH_MDEV, on=True, release=34, reachable=True, wait_s=1800):
         host = SimpleNamespace(
             get_guest=lambda i: SimpleNamespace(get_xml_desc=lambda: xml)
         )
@@ -69,7 +73,9 @@ def cloud():
             ),
         )
         options = SimpleNamespace(
-            read=lambda: SimpleNamespace(queue_vgpu_migrations=on)
+            read=lambda: SimpleNamespace(
+                queue_vgpu_migrations=on, vgpu_wait_s=wait_s
+            )
         )
         return Outbound(
             SimpleNamespace(driver=driver, options=options, release=release)
@@ -131,7 +137,7 @@ def test_our_driver_is_asked_where_the_manager_is_out_of_reach(cloud, caplog):
     outbound = make(reachable=False)
     first, second = two(outbound)
     for _ in range(100):
-        if outbound.cancel(second.instance):
+        if outbound.give_up(second.instance):
             break
         threading.Event().wait(0.05)
     assert second.begun.wait(PATIENCE_S)
@@ -142,15 +148,114 @@ def test_our_driver_is_asked_where_the_manager_is_out_of_reach(cloud, caplog):
     first.end()
 
 
+def test_it_waits_no_longer_than_that_and_says_so(cloud, caplog):
+    make, waiting = cloud
+    first, second = two(make(wait_s=1))
+    assert second.begun.wait(PATIENCE_S)
+    assert second.mine
+    assert second.migration.saved == ["queued", "running"]
+    assert "goes after vgpu_wait_s, beside others" in caplog.text
+    assert waiting == {}
+    first.end()
+    second.end()
+
+
+@pytest.mark.parametrize("when", ["queued", "running"])
+def test_an_abort_while_nova_is_told_that_it_runs(cloud, monkeypatch, when):
+    """As ``live_migration_abort`` in Nova's manager, while the status of the
+    migration is saved."""
+    make, waiting = cloud
+    outbound = make()
+    first = Server(outbound, "s1")
+    assert first.begun.wait(PATIENCE_S)
+    answers = []
+
+    class Slow(Migration):
+        def save(self):
+            if self.status == when:
+                _, future = waiting.pop("s2")
+                answers.append(future.cancel())
+            super().save()
+
+    monkeypatch.setattr("tests.unit.virt.test_outbound.Migration", Slow)
+    second = Server(outbound, "s2")
+    if when == "running":
+        assert second.migration.queued.wait(PATIENCE_S)
+        first.end()
+    assert second.begun.wait(PATIENCE_S)
+    assert second.mine is False
+    assert answers == [False] and waiting == {}
+    second.end()
+    first.end()
+
+
+def test_an_abort_after_it_has_waited(cloud):
+    """Nova shows it as running: our driver is asked."""
+    make, waiting = cloud
+    outbound = make()
+    first, second = two(outbound)
+    first.end()
+    assert second.begun.wait(PATIENCE_S)
+    assert second.mine and waiting == {}
+    assert outbound.give_up(second.instance)
+    assert outbound.find(second.instance).reason == ABORTED
+    second.end()
+
+
+def test_a_second_abort_changes_nothing(cloud):
+    make, waiting = cloud
+    outbound = make()
+    first, second = two(outbound)
+    assert second.migration.queued.wait(PATIENCE_S)
+    departure = outbound.find(second.instance)
+    assert outbound.give_up(second.instance, "the first")
+    assert outbound.give_up(second.instance, "the second")
+    assert departure.reason == "the first"
+    assert second.begun.wait(PATIENCE_S)
+    assert second.mine is False
+    second.end()
+    first.end()
+
+
+def test_a_stop_gives_up_all_that_have_not_gone(cloud):
+    make, waiting = cloud
+    outbound = make()
+    first, second = two(outbound)
+    assert outbound.find(first.instance).go()
+    assert second.migration.queued.wait(PATIENCE_S)
+    outbound.close()
+    assert second.mine is False
+    assert outbound.find(second.instance) is None
+    assert not first.may_end.is_set() and first.mine
+    first.end()
+
+
+def test_a_deletion_waits_until_it_is_rolled_back(cloud):
+    make, waiting = cloud
+    outbound = make()
+    first, second = two(outbound)
+    assert second.migration.queued.wait(PATIENCE_S)
+    outbound.withdraw(second.instance, "the server is deleted")
+    assert outbound.find(second.instance) is None
+    assert waiting == {} and second.mine is False
+    # nothing to wait for
+    outbound.withdraw(second.instance, "the server is deleted")
+    assert outbound.find(first.instance).go()
+    outbound.withdraw(first.instance, "the server is deleted")
+    assert outbound.find(first.instance).reason is None
+    first.end()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"xml": domain()},
+        {"wait_s": 0},
         {"on": False},
         {"release": None},
         {"xml": "<broken"},
     ],
-    ids=["plain", "off", "unknown Nova", "fault of ours"],
+    ids=["plain", "no waiting", "off", "unknown Nova", "fault of ours"],
 )
 def test_who_does_not_wait(cloud, changes):
     make, waiting = cloud

@@ -7,13 +7,17 @@ import libvirt
 import pytest
 from nova.virt.libvirt import guest as libvirt_guest
 
+from nova_livemig_gpu.migration.departure import Departure
 from nova_livemig_gpu.model import JobState, StartPlan, ThrottleSteps
 from nova_livemig_gpu.virt.proxies import (
+    AttendedGuest,
     ConcludedGuest,
+    DepartingGuest,
     FallenBackGuest,
     PlannedGuest,
     edit_flags,
 )
+from nova_livemig_gpu.virt.waiting import AbortedWaiting
 
 LIVE = libvirt.VIR_MIGRATE_LIVE
 POST = libvirt.VIR_MIGRATE_POSTCOPY
@@ -75,6 +79,86 @@ def test_a_concluded_guest_only_lies_about_its_job():
     guest = ConcludedGuest(libvirt_guest.Guest(Domain()), JobState.CANCELLED)
     assert guest.get_job_info().type == libvirt.VIR_DOMAIN_JOB_CANCELLED
     assert guest.name == "instance-1"
+
+
+def test_one_that_was_given_up_is_not_started():
+    departure, started = Departure(), []
+    guest = SimpleNamespace(
+        migrate=lambda dest, **more: started.append((dest, more)),
+        name="instance-1",
+    )
+    departing = DepartingGuest(guest, departure)
+    departing.migrate("there", flags=LIVE)
+    assert started == [("there", {"flags": LIVE})]
+    assert not departure.give_up("too late")
+    assert departing.name == "instance-1"
+    late = Departure()
+    late.give_up("the server is deleted")
+    with pytest.raises(AbortedWaiting, match="the server is deleted"):
+        DepartingGuest(guest, late).migrate("there", flags=LIVE)
+    assert len(started) == 1
+
+
+class Job:
+    """What Nova's monitor sees of a guest's job."""
+
+    def __init__(self, abort_error=None, **info):
+        self.asked = []
+        self._error = abort_error
+        self.info = libvirt_guest.JobInfo(
+            type=libvirt.VIR_DOMAIN_JOB_UNBOUNDED, **info
+        )
+
+    def get_job_info(self):
+        return self.info
+
+    def abort_job(self):
+        self.asked.append("abort")
+        if self._error:
+            raise self._error
+
+
+def attended(job, departure):
+    return AttendedGuest(job, departure, lambda: job.asked.append("force"))
+
+
+def test_what_was_kept_is_done_once_there_is_a_job():
+    departure, job = Departure(), Job()
+    departure.go()
+    departure.keep_abort()
+    departure.keep_force()
+    guest = attended(job, departure)
+    job.info.type = libvirt.VIR_DOMAIN_JOB_NONE
+    assert guest.get_job_info() is job.info and job.asked == []
+    job.info.type = libvirt.VIR_DOMAIN_JOB_UNBOUNDED
+    guest.get_job_info()
+    assert job.asked == ["abort"], "nothing is sent yet"
+    job.info.memory_processed = 4096
+    for _ in range(2):
+        guest.get_job_info()
+    assert job.asked == ["abort", "force"]
+
+
+def test_disks_that_are_copied_count_as_sent():
+    departure, job = Departure(), Job(disk_processed=1)
+    departure.keep_force()
+    attended(job, departure).get_job_info()
+    assert job.asked == ["force"]
+
+
+def test_novas_monitor_is_told_of_one_that_was_given_up():
+    departure, job = Departure(), Job()
+    departure.give_up("aborted on request")
+    info = attended(job, departure).get_job_info()
+    assert info.type == libvirt.VIR_DOMAIN_JOB_CANCELLED
+
+
+def test_an_abort_that_fails_is_told_and_novas_monitor_goes_on(caplog):
+    departure = Departure()
+    job = Job(libvirt.libvirtError("no connection"))
+    departure.keep_abort()
+    assert attended(job, departure).get_job_info() is job.info
+    assert "no connection" in caplog.text
 
 
 def test_after_a_fallback_force_complete_pauses_where_it_must():

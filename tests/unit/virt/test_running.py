@@ -25,7 +25,11 @@ def test_both_directions_are_counted():
     (filters,) = asked
     assert filters["host"] == "here"
     assert filters["migration_type"] == "live-migration"
-    assert set(filters["status"]) == {"preparing", "running"}
+    assert set(filters["status"]) == {
+        "preparing",
+        "running",
+        "running (post-copy)",
+    }
 
 
 def test_none_is_not_unknown():

@@ -103,8 +103,53 @@ def steer(state, **more):
 
 def test_a_plan_reaches_the_guest_and_no_plan_leaves_it_alone():
     guest = object()
-    assert isinstance(session().planned(guest), PlannedGuest)
-    assert session(steers=False).planned(guest) is guest
+    assert isinstance(session().planned(guest)._guest, PlannedGuest)
+    assert session(steers=False).planned(guest)._guest is guest
+
+
+@pytest.mark.parametrize("steers", [True, False])
+def test_one_that_was_given_up_does_not_begin(steers):
+    own = session(steers)
+    own.departure.give_up("aborted on request")
+    with own.operation():
+        own.planned(object()).migrate("dest", flags=0)
+    assert own.aborted
+    outcome = own.outcome(None)
+    assert outcome.state is JobState.CANCELLED
+    assert outcome.reason == "aborted on request"
+
+
+def test_an_abort_before_libvirt_has_a_job_is_kept():
+    own = session()
+    assert own.departure.go()
+    for _ in range(2):
+        with own.aborting():
+            raise Error(libvirt.VIR_ERR_OPERATION_INVALID, "no job")
+        assert own.aborted
+    assert own.departure.take_abort()
+    assert not own.departure.take_abort(), "once"
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        (lambda own: own.departure.take_abort(), "OPERATION_INVALID"),
+        (
+            lambda own: setattr(own, "operation_error", Error(1, "x")),
+            "OPERATION_INVALID",
+        ),
+        (lambda own: None, "INTERNAL_ERROR"),
+    ],
+    ids=["it has one", "it has ended", "another error"],
+)
+def test_an_abort_that_comes_too_late_is_refused(before, code):
+    own = session()
+    assert own.departure.go()
+    before(own)
+    with pytest.raises(Error), own.aborting():
+        raise Error(getattr(libvirt, f"VIR_ERR_{code}"), "no")
+    assert not own.aborted
+    assert not own.departure.take_abort()
 
 
 @pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.FAILED])

@@ -137,10 +137,14 @@ OVERRIDDEN = (
     "update_provider_tree",
     "check_source_migrate_data_at_dest",
     "check_can_live_migrate_source",
+    "destroy",
+    "power_off",
+    "rollback_live_migration_at_source",
     "rollback_live_migration_at_destination",
     "post_live_migration_at_source",
     "post_live_migration_at_destination",
     "live_migration_abort",
+    "live_migration_force_complete",
     "_live_migration",
     "_live_migration_operation",
     "_live_migration_monitor",
@@ -318,6 +322,68 @@ def test_how_a_migration_that_never_began_is_rolled_back(
     call = "recover_method(context, instance, dest, migrate_data"
     assert f"{call})" in monitor
     assert f"{call}, migration_status='cancelled')" in monitor
+
+
+def test_what_nova_leaves_of_interrupted_migrations(release: str) -> None:
+    """What ``virt.orphans`` mends, and by which means."""
+    manager = nova_sources.module(release, MANAGER)
+
+    def text(name: str) -> str:
+        return ast.unparse(function(manager, "ComputeManager", name))
+
+    start = text("init_host")
+    assert start.index("driver.init_host(") < start.index("_init_instance(")
+    reset = text("_reset_live_migration")
+    assert "get_by_instance_and_status(context, instance.uuid, 'running')" in (
+        reset
+    )
+    for name, taken in (
+        ("_revert_allocation", "self, context, instance, migration"),
+        ("_live_migration_cleanup_flags", "self, migrate_data, migr_ctxt"),
+    ):
+        found = parameters(untyped(function(manager, "ComputeManager", name)))
+        assert found.startswith(taken)
+    back = text("_rollback_live_migration")
+    assert (
+        "self.compute_rpcapi.rollback_live_migration_at_destination(context, "
+        "instance, dest, destroy_disks=destroy_disks, "
+        "migrate_data=migrate_data)" in back
+    )
+    assert (
+        "self.network_api.setup_networks_on_host(context, instance, "
+        "host=dest, teardown=True)" in back
+    )
+    # The destination's driver is content without migrate_data.
+    there = _text_of(
+        release,
+        DRIVER,
+        "LibvirtDriver",
+        "rollback_live_migration_at_destination",
+    )
+    assert "if migrate_data:" in there
+    assert "self.instance_claimed_mdevs.pop(instance.uuid, None)" in there
+
+
+def test_the_order_of_novas_rollback(release: str) -> None:
+    """``virt.rollback``: the server is saved last, then the status."""
+    back = _text_of(
+        release, MANAGER, "ComputeManager", "_rollback_live_migration"
+    )
+    saved = "instance.save(expected_task_state=[task_states.MIGRATING])"
+    status = "self._set_migration_status(migration, migration_status)"
+    there = "rollback_live_migration_at_destination("
+    assert back.index(there) < back.index(saved) < back.index(status)
+
+
+def test_nova_looks_for_the_guest_before_all_else(release: str) -> None:
+    begin = function(
+        nova_sources.module(release, DRIVER),
+        "LibvirtDriver",
+        "_live_migration",
+    )
+    assert ast.unparse(begin.body[1]) == (
+        "guest = self._host.get_guest(instance)"
+    )
 
 
 def test_novas_lock_around_its_mediated_devices(release: str) -> None:
