@@ -42,6 +42,7 @@ class Publisher:
 
         :param stun_of: predicts the stun of a server; None: nobody can
         """
+        self._driver = service.driver
         self._options = service.options
         self._links = service.links
         self._gpus = service.gpus
@@ -63,9 +64,9 @@ class Publisher:
     def answer_other_hosts(self, host: str, resumes: bool = False) -> None:
         """Answer what others ask. Never raises.
 
-        What answers is started with the first reading that finds a GPU, and
-        at once where servers are resumed: others have nothing to ask of any
-        other host.
+        What answers is started with the first reading of a host that has a
+        GPU, or is to have vGPUs by Nova's configuration, and at once where
+        servers are resumed. Of others nothing is asked.
 
         :param host: its name, as Nova's records have it
         :param resumes: servers that arrive here quiesced are resumed
@@ -127,7 +128,7 @@ class Publisher:
 
     def _read(self) -> _Published:
         facts = replace(self.facts(), guests=self._guests.read())
-        if facts.gpus:
+        if facts.gpus or self._driver.supported_vgpu_types:
             self._answer()
         facts = self._with_counts(facts)
         return _Published(codec.encode(facts), traits.traits(facts))

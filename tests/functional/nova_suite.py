@@ -7,7 +7,9 @@ one does not end, where tests are missing, and where our code was not used.
 
 ``--all`` runs all of ``MODULES``; ``--stock`` runs each with Nova's driver as
 well, in the same surroundings, and a test that fails with that counts for
-nothing. A table is printed in the end; ``--rst FILE`` writes it down.
+nothing. A table is printed in the end; ``--rst FILE`` writes it down. With
+``--logs FOLDER`` what a process has written stays there, and one that has
+come to its end is not run again the next time.
 """
 
 import argparse
@@ -80,6 +82,7 @@ class Results:
     """Of one module with one driver; tests by their names.
 
     :ivar broken: processes that did not come to their end
+    :ivar complete: the process has come to its end
     """
 
     states: dict[str, str] = field(default_factory=dict)
@@ -87,6 +90,7 @@ class Results:
     seconds: float = 0.0
     steered: int = 0
     broken: list[str] = field(default_factory=list)
+    complete: bool = False
 
     def count(self, state: str) -> int:
         return sum(each == state for each in self.states.values())
@@ -109,6 +113,7 @@ def read(path: Path) -> Results:
         line = json.loads(text)
         if "steered" in line:
             found.steered += line["steered"]
+            found.complete = True
             continue
         test = line["test"]
         if line["state"] == "begun":
@@ -138,6 +143,9 @@ def run_part(driver: str, module: Module, part: int, folder: Path) -> Results:
     """Run some tests of a module in a process of its own."""
     stem = f"{driver}-{module.name}-{part}"
     path, log = folder / f"{stem}.jsonl", folder / f"{stem}.log"
+    done = read(path)
+    if done.complete:
+        return done
     patience = int(os.environ.get("LIVEMIG_PATIENCE", "1"))
     threading = releases.find(version_string()).number >= 34
     environment = {

@@ -42,7 +42,7 @@ def make(monkeypatch):
     def build_it(facts, counts=UNKNOWN, steered=0, **changes):
         monkeypatch.setattr(publisher, "running", lambda host: counts)
         service = SimpleNamespace(
-            driver=None,
+            driver=SimpleNamespace(supported_vgpu_types=[]),
             gpus=NullBackend(),
             release=None,
             links=Links(),
@@ -171,6 +171,14 @@ def test_an_rpc_server_that_does_not_start_is_tried_again(
         assert own.stats()
     assert "get no answers" in caplog.text
     own._read()
+    assert [host for host, _ in servers] == ["h1"]
+
+
+def test_a_host_that_is_to_have_vgpus_answers(make, servers):
+    own = make(build.a_host(gpus=None))
+    own._driver.supported_vgpu_types = ["nvidia-11"]
+    own.answer_other_hosts("h1")
+    own.stats()
     assert [host for host, _ in servers] == ["h1"]
 
 
