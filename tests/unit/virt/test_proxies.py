@@ -9,6 +9,7 @@ from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_livemig_gpu.migration.departure import Departure
 from nova_livemig_gpu.model import JobState, StartPlan, ThrottleSteps
+from nova_livemig_gpu.virt import proxies
 from nova_livemig_gpu.virt.proxies import (
     AttendedGuest,
     ConcludedGuest,
@@ -73,6 +74,26 @@ def test_the_plan_reaches_libvirt_through_novas_own_guest():
     assert params["migrate_disks"] == ["vda"]
     assert flags == LIVE | POST
     assert guest.name == "instance-1"
+
+
+@pytest.mark.parametrize("name", ["edit_flags", "parameters"])
+def test_a_plan_that_cannot_be_told_starts_as_nova_would(
+    monkeypatch, caplog, name
+):
+    def broken(*args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(proxies, name, broken)
+    domain = Domain()
+    guest = PlannedGuest(libvirt_guest.Guest(domain), plan(bandwidth=48))
+    guest.migrate("there", flags=LIVE | POST, bandwidth=7)
+    destination, params, flags = domain.called
+    assert (destination, params["bandwidth"], flags) == (
+        "there",
+        7,
+        LIVE | POST,
+    )
+    assert "Nova goes on without it" in caplog.text
 
 
 def test_a_concluded_guest_only_lies_about_its_job():
