@@ -69,7 +69,9 @@ class QuiesceHook(Hook):
         self._timers: dict[str, threading.Timer] = {}
         #: Why a migration is not quiesced; None: it may be.
         self._obstacles: dict[str, str | None] = {}
+        #: Those that are asked again to resume, and those that have left.
         self._trying: set[str] = set()
+        self._left: set[str] = set()
 
     def before_start(self, facts: Facts) -> Answer:
         why = self.services.no_thaw(facts.destination)
@@ -109,10 +111,13 @@ class QuiesceHook(Hook):
 
     def after_switchover(self, facts: Facts) -> Answer:
         self._forget(facts)
+        with self._lock:
+            if facts.migration in self._trying:
+                self._left.add(facts.migration)
         return None
 
     def completed(self, facts: Facts, outcome: Outcome) -> Answer:
-        self._forget(facts)
+        self.after_switchover(facts)
         self._end(facts)
         return None
 
@@ -199,6 +204,8 @@ class QuiesceHook(Hook):
     def _try(self, facts: Facts) -> None:
         for _ in range(_TRIES):
             time.sleep(_TRY_S)
+            if facts.migration in self._left:
+                break  # its destination resumes it
             try:
                 self._ask_to_resume(facts)
             except Exception as exc:
@@ -214,6 +221,7 @@ class QuiesceHook(Hook):
             )
         with self._lock:
             self._trying.discard(facts.migration)
+            self._left.discard(facts.migration)
 
     def _ask(self, facts: Facts, command: str, otherwise: str) -> Any:
         def ask(text: str, timeout_s: int) -> str:

@@ -339,6 +339,23 @@ def test_a_thaw_that_is_not_answered_is_tried_again(monkeypatch, step):
     assert agent.asked.count("guest-fsfreeze-thaw") == thaws
 
 
+def test_what_has_left_is_not_asked_again(monkeypatch, caplog):
+    """It was switched over while the timer's thaw was under way."""
+    monkeypatch.setattr(hook_quiesce, "_TRY_S", 0.02)
+    monkeypatch.setattr(hook_quiesce, "LONGEST_S", 0.05)
+    agent = Agent(broken=("guest-fsfreeze-thaw",))
+    hook = with_services(QuiesceHook(), agent)
+    own = calls(("quiesce", hook))
+    own.before_start()
+    own.before_switchover(RAISED)
+    _until(lambda: hook._trying)
+    own.after_switchover()
+    own.completed(DONE)
+    _until(lambda: not hook._trying)
+    assert not hook._left and not hook._obstacles
+    assert "may still be quiesced" not in caplog.text
+
+
 def test_an_agent_that_never_answers_is_given_up(monkeypatch, caplog):
     monkeypatch.setattr(hook_quiesce, "_TRY_S", 0.001)
     agent = Agent(broken=("guest-fsfreeze-thaw",))
