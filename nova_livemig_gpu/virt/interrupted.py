@@ -7,6 +7,7 @@ from typing import Any
 import nova.conf
 from oslo_log import log as logging
 
+from nova_livemig_gpu.fallback import attempt
 from nova_livemig_gpu.migration import hook_quiesce
 from nova_livemig_gpu.migration.record import Records
 from nova_livemig_gpu.model import ActionKind, JobState, Outcome
@@ -46,6 +47,9 @@ class Interrupted:
                 for found in records.unfinished()
                 if found.get("source") == CONF.host
             ]
+            for found in unfinished:
+                # First: writers in the server wait.
+                attempt(self._thaw, found)
             if self._release is not None:
                 self._settle(unfinished)
             for found in unfinished:
@@ -88,7 +92,6 @@ class Interrupted:
             said = _INTERRUPTED if gone else STOPPED
             reason = f"{said}; {self._whereabouts(found)}"
             self._let_go(found)
-            self._thaw(found)
             report.interrupted(found, reason, begun=gone)
             outcome = Outcome(
                 JobState.FAILED, reason=reason, code=report.INTERRUPTED
