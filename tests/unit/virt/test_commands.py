@@ -10,6 +10,7 @@ import libvirt
 import libvirt_qemu
 import pytest
 from eventlet import patcher, tpool
+from nova.virt.libvirt.host import Host
 
 from nova_livemig_gpu.virt import agent, commands, dirtyrate, gauges
 
@@ -17,13 +18,18 @@ GIB = 2**30
 SLOW_S = 0.3
 
 
-@pytest.fixture(params=["eventlet", "native"])
+@pytest.fixture(params=["eventlet", "native", "as Nova does here"])
 def connection(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """libvirt's test driver; ``Host._wrap_libvirt_proxy`` wraps it with all
-    of libvirt's classes in ``autowrap``."""
+    """libvirt's test driver, wrapped or not."""
     own = libvirt.open("test:///default")
     if request.param == "native":
         yield own
+    elif request.param == "as Nova does here":
+        nova_host = object.__new__(Host)
+        nova_host._libvirt_proxy_classes = Host._get_libvirt_proxy_classes(
+            libvirt
+        )
+        yield nova_host._wrap_libvirt_proxy(own)
     else:
         yield tpool.Proxy(
             own, autowrap=(libvirt.virConnect, libvirt.virDomain)
