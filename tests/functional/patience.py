@@ -11,6 +11,7 @@ for each other, the more likely the slower the machine. Here readers go first.
 from typing import Any
 
 import fixtures
+from nova.tests import fixtures as nova_fixtures
 
 #: Nova's helpers wait some five seconds each; so many times that.
 _TIMES = 6
@@ -27,10 +28,8 @@ class Patience:
     def setUp(self: Any) -> None:
         self.flags(long_rpc_timeout=60)
         self.useFixture(
-            fixtures.MonkeyPatch(
-                "nova.tests.fixtures.nova.ReaderWriterLock."
-                "has_pending_writers",
-                False,
+            fixtures.MockPatchObject(
+                nova_fixtures.ReaderWriterLock, "has_pending_writers", False
             )
         )
         super().setUp()
