@@ -211,19 +211,25 @@ class NovaJob(Job):
         A server that is paused while libvirt still sets the job up would
         stay paused at the destination (``qemuMigrationSrcPerformPeer2Peer3``
         adds VIR_MIGRATE_PAUSED), and QEMU refuses post-copy then: a
-        force-complete waits until something is sent.
+        force-complete waits until something is sent, where that is told.
         """
         if self._departure.take_abort():
             try:
                 self.abort()
             except JobRefused as exc:
                 LOG.warning("%s", exc, instance=self._instance)
-        sample = progress.sample
-        disks = bool(sample and sample.disk_total_bytes)
-        postcopy = self._plan.postcopy and not progress.postcopy_failed
-        moves = progress.flowing or (disks and not postcopy)
-        if moves and self._departure.take_force():
+        if self._sends(progress) and self._departure.take_force():
             self._driver.live_migration_force_complete(self._instance)
+
+    def _sends(self, progress: Progress) -> bool:
+        """Whether what a force-complete would do can be done."""
+        sample = progress.sample
+        if sample is None:
+            return False
+        if sample.processed_bytes is None or sample.processed_bytes > 0:
+            return True
+        postcopy = self._plan.postcopy and not progress.postcopy_failed
+        return bool(sample.disk_total_bytes) and not postcopy
 
     def _save(self, progress: Progress) -> None:
         now_s = progress.elapsed_s

@@ -120,6 +120,7 @@ class Steering:
         report.started(context, instance, CONF.host)
         report.ended(context, instance, outcome)
         if record is not None:
+            record.note(prepared=None)
             record.ended(outcome)
 
     def begin(

@@ -47,6 +47,8 @@ class LinkQueueTests(SteeringTestBase):
         self.assertTrue(job.started.wait(30))
         self.migrate(second)
         self.wait_until(lambda: self.status_of(second) == "queued")
+        # Whatever happens, none waits when the test is over.
+        self.addCleanup(self.src.driver._outbound.close)
         return job, first, second
 
     def test_the_second_goes_after_the_first(self) -> None:
@@ -112,3 +114,34 @@ class LinkQueueTests(SteeringTestBase):
             lambda: self.status_of(second) not in ("queued", "running")
         )
         self.assertEqual("src", self.host_of(first))
+
+    def test_one_that_waits_is_deleted(self) -> None:
+        job, first, second = self.two()
+        self.api.delete_server(second["id"])
+        self._wait_until_deleted(second)
+        self.assertNotIn("Traceback", self.stdlog.logger.output)
+        self.assertEqual({}, self.src.manager._waiting_live_migrations)
+        job.complete()
+        self.wait_until(lambda: self.host_of(first) == "dest")
+
+    def test_one_that_waits_is_deleted_for_a_while(self) -> None:
+        """Nova stops it only, to be restored or deleted in an hour."""
+        self.flags(reclaim_instance_interval=3600)
+        job, first, second = self.two()
+        self.api.delete_server(second["id"])
+        self._wait_for_state_change(second, "SOFT_DELETED")
+        self.wait_until(lambda: self.status_of(second) == "cancelled")
+        self.assertEqual("src", self.host_of(second))
+        self.assertNotIn("Traceback", self.stdlog.logger.output)
+        job.complete()
+        self.wait_until(lambda: self.host_of(first) == "dest")
+
+    def test_nova_compute_stops_while_one_waits(self) -> None:
+        job, first, second = self.two()
+        self.src.driver._outbound.close()
+        self.wait_until(lambda: self.status_of(second) == "cancelled")
+        self._wait_for_state_change(second, "ACTIVE")
+        self.assertEqual("src", self.host_of(second))
+        self.assertEqual("running", self.status_of(first))
+        job.complete()
+        self.wait_until(lambda: self.host_of(first) == "dest")

@@ -188,8 +188,9 @@ def progress(**sample):
     return Progress().advance(Sample(1.0, JobState.RUNNING, **sample))
 
 
-SETTING_UP = progress()
-COPYING_DISKS = progress(disk_total_bytes=2**30, disk_remaining_bytes=1)
+SETTING_UP = progress(processed_bytes=0, disk_total_bytes=0)
+COPYING_DISKS = progress(processed_bytes=0, disk_total_bytes=2**30)
+UNKNOWN = progress()
 FLOWING = progress(iteration=1, processed_bytes=4096)
 
 
@@ -202,6 +203,8 @@ FLOWING = progress(iteration=1, processed_bytes=4096)
         (True, SETTING_UP, []),
         (True, COPYING_DISKS, []),
         (True, FLOWING, ["post-copy"]),
+        (True, progress(processed_bytes=1), ["post-copy"]),
+        (False, UNKNOWN, ["pause"]),
     ],
 )
 def test_a_force_complete_that_was_kept_waits_until_it_can_be_done(
