@@ -325,9 +325,14 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         migrate_data: Any,
     ) -> None:
         """Waits for its turn, then runs; rolls back what may not."""
-        recover = functools.partial(
-            recover_method, context, instance, dest, migrate_data
-        )
+
+        def undo(status: str) -> None:
+            recover = functools.partial(
+                recover_method, context, instance, dest, migrate_data
+            )
+            migration = migrate_data.migration
+            roll_back(self, context, instance, migration, recover, status)
+
         with attempting(
             self._outbound.departure, instance, instance=instance
         ) as departure:
@@ -368,24 +373,10 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                     why,
                     instance=instance,
                 )
-                roll_back(
-                    self,
-                    context,
-                    instance,
-                    migrate_data.migration,
-                    recover,
-                    why.status,
-                )
+                undo(why.status)
             except MigrationRefused:
                 # Told by steering; the server stays, as after a failure.
-                roll_back(
-                    self,
-                    context,
-                    instance,
-                    migrate_data.migration,
-                    recover,
-                    "failed",
-                )
+                undo("failed")
 
     def _turn(
         self,
