@@ -368,6 +368,8 @@ class Stun:
         asked)
     :ivar learnt_from: how many migrations with such a GPU, seen on this
         host, are in it
+    :ivar guess: no such migration was seen; it rests on what is published,
+        of other GPUs for the most part
     """
 
     p50_ms: float
@@ -375,20 +377,31 @@ class Stun:
     framebuffer_bytes: int | None = None
     basis: str | None = None
     learnt_from: int = 0
+    guess: bool = False
 
     @property
-    def held_ms(self) -> float:
-        """What is held against a server's budget, by the scheduler's filter
-        and before the start alike.
+    def expected_ms(self) -> float:
+        """What is compared with a server's budget.
 
-        P90 is the safe side, but of a GPU that was never migrated it is wide,
-        and would refuse nearly everything in a new installation. So it is
-        the median until ``STUN_LEARNT`` migrations have taught it.
+        P90 is the safe side, but of a GPU that was seldom migrated it is
+        wide. So it is the median until ``STUN_LEARNT`` migrations have taught
+        it.
 
         Example: 900 ms and P90 4200 ms, learnt from 2 migrations: 900; 900
         and 1100 ms, learnt from 5: 1100.
         """
         return self.p90_ms if self.learnt_from >= STUN_LEARNT else self.p50_ms
+
+    @property
+    def held_ms(self) -> float | None:
+        """What is held against a server's budget, by the scheduler's filter
+        and before the start alike; None: nothing.
+
+        A guess refuses nothing: a vGPU that sends its state while it runs
+        stops its server for a hundredth of it, and none would ever be seen
+        where each is refused.
+        """
+        return None if self.guess else self.expected_ms
 
 
 @dataclass(frozen=True)

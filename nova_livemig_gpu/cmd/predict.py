@@ -115,7 +115,7 @@ def _spread(
         arguments.gpu,
         arguments.vgpu_type,
         arguments.driver,
-        arguments.link_mbps,
+        predict_options.link_mbps(arguments),
     )
     vgpus = [
         stuns.VgpuUse(key, round(gb * 1e9)) for gb in arguments.framebuffer_gb

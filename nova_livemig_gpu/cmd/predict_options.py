@@ -6,6 +6,20 @@ from nova_livemig_gpu.cmd import arguments as read
 from nova_livemig_gpu.model import Mode
 
 
+def link_mbps(
+    arguments: argparse.Namespace, known_mbps: int | None = None
+) -> int | None:
+    """Return the speed of the link that devices are sent over; None: unknown.
+
+    :param known_mbps: where none is given
+    """
+    if arguments.link_mbps is not None:
+        return int(arguments.link_mbps)
+    if known_mbps is None and arguments.bandwidth_bps is not None:
+        return int(max(arguments.bandwidth_bps / 1e6, 1))
+    return known_mbps
+
+
 def of_what(parser: argparse.ArgumentParser) -> None:
     """Add what is migrated."""
     group = parser.add_argument_group("what is migrated")
@@ -91,9 +105,9 @@ def over_what(parser: argparse.ArgumentParser) -> None:
         "--link-mbps",
         metavar="N",
         type=read.count,
-        help="speed of the migration network, Mbit/s; with --server the "
-        "bandwidth, at most, where no history tells (default there: option "
-        "link_mbps)",
+        help="speed of the migration network, Mbit/s: how fast vGPUs are "
+        "sent (default: --bandwidth-bps); with --server the bandwidth, at "
+        "most, where no history tells (default there: option link_mbps)",
     )
     group.add_argument(
         "--destination", metavar="HOST", help="for the history, with --server"

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from nova_livemig_gpu.cmd import predict_options
 from nova_livemig_gpu.cmd.failure import Failure, WrongInput
 from nova_livemig_gpu.conf import Options
 from nova_livemig_gpu.gpu import loader
@@ -74,11 +75,12 @@ def predict(
     if arguments.measure:
         now = _measured(options, seen.server, points, memory, way.transport)
         points, share = now.points, now.cpu_share
+    stun = known.stun(seen.vgpus)
     load = Workload(
         memory.pages,
         outlook.curve_of(points, memory.pages),
         arguments.disk_gb * 1e9,
-        known.stun(seen.vgpus),
+        stun,
     )
     wanted = _wanted(arguments, options, route.overhead_ms)
     if wanted.rule is Rule.QEMU and not seen.vfio:
@@ -88,6 +90,7 @@ def predict(
         memory.rests_on,
         way.rests_on,
         outlook.rests_on_curve(points),
+        *outlook.rests_on_stun(stun),
     )
     throttle = None
     if not (given.converges or seen.vfio) and wanted.mode is Mode.PRECOPY:
@@ -136,7 +139,7 @@ def _look(arguments: argparse.Namespace, options: Options) -> "inquiry.Look":
         seen = inquiry.look(
             arguments.server,
             loader.load(options.gpu_call_timeout_s),
-            arguments.link_mbps,
+            predict_options.link_mbps(arguments, options.link_mbps),
         )
     except inquiry.ServerUnknown as exc:
         raise Failure(exc) from exc

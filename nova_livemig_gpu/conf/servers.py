@@ -203,8 +203,10 @@ out not to fit into its budget is dealt with as ``on_timeout`` says, or goes
 beyond it with ``warn`` and ``allow``.
 
 Of a GPU that was migrated fewer than 5 times from this host the median of
-the prediction counts, later the value that is exceeded once in ten times:
-until then that is so wide that ``refuse`` would refuse nearly everything. The
+the prediction counts, later the value that is exceeded once in ten times. Of
+a GPU that was never migrated from here there is a guess only, made from what
+is published and from the speed of the link: the log says it, and ``refuse``
+does not refuse for it, since none would ever be migrated and known then. The
 scheduler's VGPUCompatibilityFilter, which leaves out hosts with a link that
 is too slow, goes by the same figure and the same setting.
 

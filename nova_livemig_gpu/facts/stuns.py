@@ -2,7 +2,8 @@
 
 Worked out by whoever can (prediction and its history stand above this
 room), on the server's host, which knows the framebuffer in use; told to the
-scheduler with each vGPU in use.
+scheduler with each vGPU in use, as far as it is held against a budget
+(``model.Stun.held_ms``): a guess is not.
 """
 
 from collections import defaultdict

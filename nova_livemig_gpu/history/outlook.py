@@ -132,3 +132,12 @@ def rests_on_curve(seen: Sequence[Observed]) -> str:
         counts[each.source] = counts.get(each.source, 0) + 1
     words = ", ".join(f"{n} {name}" for name, n in counts.items())
     return f"dirty curve: {words} points"
+
+
+def rests_on_stun(stun: Stun | None) -> tuple[str, ...]:
+    """Say what a stun rests on; nothing where there is none."""
+    if stun is None:
+        return ()
+    if stun.guess:
+        return ("stun: a guess, no such GPU was seen to migrate from here",)
+    return (f"stun: {stun.learnt_from} migrations of such a GPU from here",)

@@ -8,7 +8,8 @@ disk        what block migration copies (``virt.disks``); none, and the
             forecast says so
 overhead    what is kept free of the budget
 stun        framebuffer in use now by NVML; the vGPU type's; no stun, and the
-            record says so
+            record says so. The link is the slower one of both hosts, as far
+            as they are known
 mode        what the policy will do, see ``virt.likely``
 
 Nothing here raises. What fails is unknown, said once in the log.
@@ -109,6 +110,8 @@ class Forecaster:
                 *_of_disk(asked.disk_bytes),
             ),
         )
+        stun = outlook.rests_on_stun(found.stun)
+        found = replace(found, rests_on=(*found.rests_on, *stun))
         if found.why is not None:
             return found
         if way.transport is None:
@@ -118,7 +121,7 @@ class Forecaster:
     def _devices(self, domain: Any, asked: Asked) -> Foreseen:
         if not asked.around.vfio:
             return Foreseen()
-        vgpus = self._vgpus(asked.server)
+        vgpus = stuns.over(self._vgpus(asked.server), asked.link_mbps)
         if inquiry.vfio_devices(domain.XMLDesc(0)) > len(vgpus):
             return Foreseen(
                 vgpus=vgpus, why="of a VFIO device of it nothing is known"

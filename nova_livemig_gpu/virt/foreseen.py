@@ -100,6 +100,11 @@ class Asked:
     link: Link | None = None
 
     @property
+    def link_mbps(self) -> int | None:
+        """Speed of the link in whole Mbit/s; None: unknown."""
+        return None if self.link is None else round(self.link.mbps)
+
+    @property
     def route(self) -> Route:
         """The way it takes."""
         return Route(

@@ -21,7 +21,14 @@ from nova_livemig_gpu.model import (
 from nova_livemig_gpu.policies.base import Policy
 from nova_livemig_gpu.policies.limit import goes_up_to_ms
 from nova_livemig_gpu.prediction.throttled import stall_ms
-from nova_livemig_gpu.virt import disks, inquiry, remember, vgpus, wire
+from nova_livemig_gpu.virt import (
+    disks,
+    inquiry,
+    links,
+    remember,
+    vgpus,
+    wire,
+)
 from nova_livemig_gpu.virt.forecast import Forecaster
 from nova_livemig_gpu.virt.foreseen import Asked, Foreseen
 from nova_livemig_gpu.virt.service import Service, own_version
@@ -79,7 +86,10 @@ class Foresight:
     ) -> Surroundings:
         """Return what a policy may know before the destination is known:
         the stun of the devices. Takes no time."""
-        asked = _asked(policy, instance, "", 0)
+        asked = replace(
+            _asked(policy, instance, "", 0),
+            link=links.slower(self._service.links.here_mbps(options), None),
+        )
         stun = self._forecaster.stun(options, guest, asked)
         return replace(policy.around, stun=stun)
 
@@ -90,7 +100,7 @@ class Foresight:
         ``facts.stuns``; None: unknown, or ``predict`` is off."""
         if self._service.options.read().predict == "off":
             return None
-        used = inquiry.uses(vgpus, facts.gpus or (), None)
+        used = inquiry.uses(vgpus, facts.gpus or (), facts.link_mbps)
         if len(used) < len(vgpus):
             return None
         return self._forecaster.stun_of(used)

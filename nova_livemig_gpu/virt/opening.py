@@ -79,7 +79,7 @@ class Opening:
             reason = verdict.reason
         elif verdict.reason is not None:
             over = policy.budget.over_budget
-            log = LOG.warning if over is OverBudget.WARN else LOG.info
+            log = LOG.info if over is OverBudget.ALLOW else LOG.warning
             log("Over its budget: %s", verdict.reason, instance=instance)
         if record is not None and verdict.reason is not None:
             record.note(

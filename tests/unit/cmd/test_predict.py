@@ -159,6 +159,17 @@ def test_stun_of_vgpus(predict):
     assert strict(two.out)["stun_p50_ms"] > 1.9 * found["stun_p50_ms"]
 
 
+def test_stun_over_a_link(predict, curve):
+    vgpu = ("--framebuffer-gb", "80", "--gpu", "NVIDIA H100", *JSON)
+    found = strict(predict(*vgpu, "--link-mbps", 100_000).out)
+    assert found["stun_p05_ms"] >= 6400
+    assert found["stun_p50_ms"] < 30_000
+    assert strict(predict(*vgpu).out)["stun_p50_ms"] > 200_000
+    limit = ("--max-downtime-ms", 300)
+    by_bandwidth = predict(*curve(), *limit, "--bandwidth-bps", 1e11, *vgpu)
+    assert strict(by_bandwidth.out)["stun_p50_ms"] == found["stun_p50_ms"]
+
+
 def test_stun_learns_from_the_history(predict, tmp_path):
     key = StunKey("NVIDIA A40")
     history = History(tmp_path / "other.sqlite3")

@@ -40,6 +40,11 @@ def test_of_a_gpu_that_is_new_here_the_median_is_told() -> None:
     assert told(found) == [900, 900, 900]
 
 
+def test_a_guess_is_not_held_against_a_budget() -> None:
+    found = stuns.add(HOST, lambda *_: Stun(900.0, 4200.0, guess=True))
+    assert told(found) == [None, None, None]
+
+
 def test_nobody_can_tell() -> None:
     assert stuns.add(HOST, None) is HOST
     found = stuns.add(HOST, lambda server, vgpus, facts: None)

@@ -47,6 +47,25 @@ def test_it_says_where_the_setting_came_from():
     assert "from flavor" in judge(wanted, with_stun(2900)).reason
 
 
+def test_a_guess_is_told_and_refuses_nothing():
+    guess = Stun(24_000.0, 66_000.0, 80 * 10**9, guess=True)
+    longer = replace(FITS, downtime_ms=24_250.0, stun=guess)
+    got = judge(budget(), replace(VFIO, stun=guess, forecast=longer))
+    assert not got.refuse
+    assert "24000 ms" in got.reason and "a guess" in got.reason
+    small = Stun(20.0, 66_000.0, guess=True)
+    assert judge(budget(), replace(VFIO, stun=small)) == Verdict()
+
+
+def test_beside_a_guess_memory_is_judged_as_ever():
+    guess = Stun(24_000.0, 66_000.0, 80 * 10**9, guess=True)
+    never = replace(VFIO, stun=guess, forecast=NEVER)
+    assert judge(budget(), never).refuse
+    long = replace(FITS, downtime_ms=24_900.0, stun=guess)
+    got = judge(budget(), replace(VFIO, stun=guess, forecast=long))
+    assert got.refuse and "900 ms" in got.reason
+
+
 def test_memory_that_does_not_converge():
     got = judge(budget(), replace(VFIO, forecast=NEVER))
     assert got.refuse

@@ -15,6 +15,7 @@ from nova_livemig_gpu.prediction.stun import (
     StunKey,
     StunSeen,
     VgpuUse,
+    over,
     spread,
     stun,
 )
@@ -167,7 +168,70 @@ def test_a_slow_link_is_slow_from_the_first_migration():
     slow = StunKey("some GPU", link_mbps=1000)
     fast = StunKey("some GPU", link_mbps=100_000)
     assert spread([use(4, slow)], []).p50_s > 5 * spread([use(4)], []).p50_s
-    assert spread([use(4, fast)], []) == spread([use(4)], [])
+    assert spread([use(4, fast)], []).p50_s < spread([use(4)], []).p50_s / 3
+
+
+WIRE_S = {1000: 640.0, 10_000: 64.0, 25_000: 25.6, 100_000: 6.4}
+
+
+@pytest.mark.parametrize("link", WIRE_S)
+def test_a_guess_lies_between_the_wire_and_what_was_ever_seen(link):
+    found = spread([use(80, StunKey("some GPU", link_mbps=link))], [])
+    assert found.p05_s >= WIRE_S[link]
+    assert found.p50_s < 4 * WIRE_S[link]
+    assert found.p90_s <= 10 * WIRE_S[link] + 2
+
+
+def test_what_is_published_fits_into_a_guess():
+    for table in (published.V100, published.V100_WORST, published.P40):
+        for gb, stun_s in table:
+            found = spread([use(gb)], [])
+            assert found.p05_s <= stun_s <= found.p95_s, (gb, stun_s)
+
+
+@pytest.mark.parametrize("link", [1000, 25_000, 100_000])
+def test_a_published_gpu_over_another_link(link):
+    key = StunKey("Tesla P40", link_mbps=link)
+    found = spread([use(8, key)], [])
+    assert found.p50_s == pytest.approx(61.3 * 10_000 / link, rel=0.35)
+
+
+def test_who_is_seen_to_need_less_than_the_wire_is_believed():
+    """A device that sends its state while it runs."""
+    fast = StunKey("some GPU", link_mbps=10_000)
+    ahead = [seen(gb, 0.3, fast) for gb in (8, 16, 24, 32, 40)]
+    found = spread([use(40, fast)], ahead)
+    assert found.p05_s < found.p50_s < 32, "below the wire"
+    waits = [seen(gb, gb, fast) for gb in (8, 16, 24, 32, 40)]
+    assert spread([use(40, fast)], waits).p05_s >= 32
+
+
+def test_a_link_that_is_not_known_is_like_those_that_are():
+    """Before, the link was not noted."""
+    here = StunKey("some GPU", link_mbps=100_000)
+    unknown = StunKey("some GPU")
+    before = [seen(gb, 1 + 0.3 * gb, unknown) for gb in (8, 16, 24, 32, 40)]
+    found = spread([use(24, here)], before)
+    assert found.p50_s == pytest.approx(8.2, rel=0.15)
+    noted = [seen(gb, 1 + 0.3 * gb, here) for gb in (8, 16, 24, 32, 40)]
+    found = spread([use(24, unknown)], noted)
+    assert found.p50_s == pytest.approx(8.2, rel=0.15)
+
+
+def test_only_what_was_never_seen_is_a_guess():
+    assert stun([use(4)], []).guess
+    assert stun([use(4)], []).held_ms is None
+    once = stun([use(4)], [seen(4, 3)])
+    assert not once.guess and once.held_ms == once.p50_ms
+    new = StunKey("another GPU")
+    assert stun([use(4), use(4, new)], [seen(4, 3)]).guess
+
+
+def test_sent_over_a_link():
+    uses = [use(4, StunKey("some GPU", link_mbps=1000))]
+    (there,) = over(uses, 25_000)
+    assert there.key == StunKey("some GPU", link_mbps=25_000)
+    assert over(uses, None) == tuple(uses)
 
 
 def test_no_vgpu_no_stun_and_unknown_is_unknown():

@@ -338,6 +338,19 @@ def test_stun_adds_to_the_pause(domain):
     assert found.prediction.stun == found.stun
 
 
+def test_the_stun_is_that_of_the_link(domain):
+    around = Surroundings(overhead_ms=50, vfio=True)
+    domain.xml = HOSTDEV
+    p50 = {}
+    for mbps in (10_000, 100_000):
+        link = Link(mbps, "the slower of both ends")
+        found = foresee(domain, vgpus=[VGPU], around=around, link=link)
+        assert found.vgpus[0].key.link_mbps == mbps
+        assert any("stun: a guess" in each for each in found.rests_on)
+        p50[mbps] = found.stun.p50_ms
+    assert p50[100_000] < p50[10_000] / 2
+
+
 def test_a_device_that_nobody_knows(domain):
     around = Surroundings(overhead_ms=50, vfio=True)
     domain.xml = HOSTDEV
