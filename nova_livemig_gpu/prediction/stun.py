@@ -247,6 +247,8 @@ def _slowness(link_mbps: int | None) -> float:
 
 
 def _add(spreads: Sequence[Spread]) -> Spread:
+    if len(spreads) == 1:
+        return spreads[0]
     middle = sum(each.p50_s for each in spreads)
 
     def beyond(name: str) -> float:
