@@ -33,6 +33,8 @@ LOG = logging.getLogger(__name__)
 CONF = nova.conf.CONF
 
 
+#: Longest wait for a destination: hooks have ``hook_timeout_s``, 10 s.
+_ASK_S = 5.0
 #: In a record: the hooks that were called before its switchover.
 ASKED = "asked_before_switchover"
 
@@ -93,11 +95,7 @@ class StepHooks:
         return self._arrivals
 
     def _no_thaw(self, host: str) -> str | None:
-        client = rpc_client.Client(
-            nova_rpc.TRANSPORT,
-            self._service.options.read().exact_check_timeout_s,
-        )
-        return client.no_thaw(host)
+        return rpc_client.Client(nova_rpc.TRANSPORT, _ASK_S).no_thaw(host)
 
     def _commands(self) -> tuple[str, str]:
         options = self._service.options.read()
