@@ -31,8 +31,8 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
         self.flags(max_concurrent_live_migrations=3)
         self.flags(live_migration_permit_post_copy=True, group="libvirt")
         super().setUp()
-        self.removed: list[tuple[str, str]] = []
-        for what in ("destroy", "undefine"):
+        self.renewed: list[tuple[str, str]] = []
+        for what in ("destroy", "create"):
             patch = mock.patch(
                 f"{_NODE}.{what}", self._node(what), create=True
             )
@@ -40,8 +40,8 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
             self.addCleanup(patch.stop)
 
     def _node(self, what: str) -> Callable[[Any], None]:
-        def call(node: Any) -> None:
-            self.removed.append((what, node.XMLDesc(0)))
+        def call(node: Any, flags: int = 0) -> None:
+            self.renewed.append((what, node.XMLDesc(0)))
 
         return call
 
@@ -334,12 +334,12 @@ class VgpuSteeringTests(OurDriverMixin, test_vgpu.VGPULiveMigrationTests):
         self.assertTrue(job.started.wait(30))
         (claimed,) = self.dest.driver.instance_claimed_mdevs[server["id"]]
         job.fail("internal error: load of migration failed")
-        self.wait_until(lambda: self.removed)
+        self.wait_until(lambda: len(self.renewed) > 1)
         self.assertEqual(
-            ["destroy", "undefine"], [what for what, _ in self.removed]
+            ["destroy", "create"], [what for what, _ in self.renewed]
         )
-        self.assertIn(claimed.replace("-", "_"), self.removed[0][1])
-        self.assertIn(claimed.replace("-", "_"), self.removed[1][1])
+        self.assertIn(claimed.replace("-", "_"), self.renewed[0][1])
+        self.assertIn(claimed.replace("-", "_"), self.renewed[1][1])
         self.assert_at_home(server)
         self.assertEqual({}, self.dest.driver.instance_claimed_mdevs)
         (record,) = self.records()
