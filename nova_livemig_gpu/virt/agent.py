@@ -60,15 +60,15 @@ def resume_patiently(
 ) -> bool:
     """The same, for two or three minutes; for a thread. Never raises.
 
-    :returns: whether the server needs nobody any more: it is resumed, or
-        not on this host
+    :returns: whether the server needs nobody any more: it is resumed, not
+        on this host, or has no agent that could have quiesced it
     """
     last: Exception | None = None
     for number in range(_TRIES):
         try:
             done = resume(host, server, resume_command)
         except Exception as exc:
-            if errors.no_such_domain(exc):
+            if errors.no_such_domain(exc) or errors.no_agent(exc):
                 return True
             last = exc
             sleep(_TRY_S * (number + 1))
@@ -76,9 +76,9 @@ def resume_patiently(
         if done is not None:
             LOG.info("After its migration %s", done, instance_uuid=server)
         return True
-    LOG.error(
-        "This server may still be quiesced: %s. Thaw it (virsh domfsthaw), or "
-        "reboot it.",
+    LOG.warning(
+        "Its agent does not answer: %s. If this server was quiesced, it may "
+        "still be so: thaw it (virsh domfsthaw), or reboot it.",
         foreign.cut(str(last)),
         instance_uuid=server,
     )

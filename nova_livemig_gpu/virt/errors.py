@@ -57,6 +57,13 @@ def no_such_domain(error: BaseException) -> bool:
     return code(error) in (libvirt.VIR_ERR_NO_DOMAIN,)
 
 
+def no_agent(error: BaseException) -> bool:
+    """The domain has no channel to a guest agent: ``qemuDomainAgentAvailable``
+    in libvirt's src/qemu/qemu_domain.c. One that does not answer is another
+    matter."""
+    return code(error) in (libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,)
+
+
 def no_job(error: BaseException) -> bool:
     """There is no job that could be aborted (``qemuDomainAbortJobFlags``
     and its like in libvirt's src/qemu/qemu_driver.c), or not in that state."""

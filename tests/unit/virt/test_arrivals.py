@@ -162,12 +162,13 @@ def test_events_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.wait(10)
 
 
-class Gone(libvirt.libvirtError):
-    def __init__(self) -> None:
-        Exception.__init__(self, "no domain")
+class Coded(libvirt.libvirtError):
+    def __init__(self, code: int) -> None:
+        Exception.__init__(self, f"code {code}")
+        self._code = code
 
     def get_error_code(self) -> int:
-        return int(libvirt.VIR_ERR_NO_DOMAIN)
+        return self._code
 
 
 @pytest.fixture
@@ -195,8 +196,8 @@ def test_an_agent_that_is_not_connected_yet_is_asked_again(
     resume: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     done, slept = resume(
-        libvirt.libvirtError("agent is not connected"),
-        libvirt.libvirtError("agent is not connected"),
+        Coded(libvirt.VIR_ERR_AGENT_UNRESPONSIVE),
+        Coded(libvirt.VIR_ERR_AGENT_UNRESPONSIVE),
         "its file systems were thawed",
     )
     assert done and slept == [0.5, 1.0]
@@ -208,12 +209,15 @@ def test_an_agent_that_never_answers_is_told(
 ) -> None:
     done, slept = resume(libvirt.libvirtError("not connected" + "x" * 10**7))
     assert not done and 60 < sum(slept) < 200
-    assert "may still be quiesced: not connected" in caplog.text
+    assert "does not answer: not connected" in caplog.text
     assert len(caplog.text) < 5000
 
 
-def test_a_server_that_is_not_here_needs_nobody(
-    resume: Any, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "code", [libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED]
+)
+def test_a_server_that_is_not_here_or_has_no_agent_needs_nobody(
+    resume: Any, caplog: pytest.LogCaptureFixture, code: int
 ) -> None:
-    assert resume(Gone()) == (True, [])
+    assert resume(Coded(code)) == (True, [])
     assert caplog.text == ""
