@@ -15,6 +15,7 @@ SETTING_NAMES = (
     "max_downtime_ms",
     "timeout_s",
     "on_timeout",
+    "not_converging",
     "postcopy",
     "auto_converge",
     "bandwidth_mbps",
@@ -39,6 +40,14 @@ class OnTimeout(Enum):
     FORCE_COMPLETE = "force_complete"
     POSTCOPY = "postcopy"
     CONTINUE = "continue"
+
+
+class NotConverging(Enum):
+    """What is done with a migration that is not expected to end, before its
+    deadline, see the option ``not_converging``."""
+
+    CONTINUE = "continue"
+    ABORT = "abort"
 
 
 class OverBudget(Enum):
@@ -77,6 +86,8 @@ class Budget:
         longer than ``max_downtime_ms``
     :ivar postcopy_start: when the switch to post-copy may come
     :ivar bandwidth_law: how fast memory is sent before the switchover
+    :ivar not_converging: what is done, before its deadline, with one that is
+        not expected to end
     :ivar sources: for each setting where its value came from
         ("option", "nova", "flavor", "image", "server")
     """
@@ -92,6 +103,7 @@ class Budget:
     over_budget: OverBudget = OverBudget.REFUSE
     postcopy_start: PostcopyStart = PostcopyStart.AFTER_FIRST_PASS
     bandwidth_law: BandwidthLaw = BandwidthLaw.FULL
+    not_converging: NotConverging = NotConverging.CONTINUE
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -260,13 +272,15 @@ class Prediction:
 
 
 class ActionKind(Enum):
-    """What a policy can ask for."""
+    """What a policy can ask for; ``WARN``: that its operator is told, once,
+    and nothing else."""
 
     SET_DOWNTIME = "set_downtime"
     SET_BANDWIDTH = "set_bandwidth"
     START_POSTCOPY = "start_postcopy"
     FORCE_COMPLETE = "force_complete"
     ABORT = "abort"
+    WARN = "warn"
 
 
 @dataclass(frozen=True)

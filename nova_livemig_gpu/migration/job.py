@@ -73,5 +73,8 @@ class Watcher:
     def switchover_ahead(self, decision: Decision) -> None:
         """QEMU will be let to stop the guest: called before it is."""
 
+    def warned(self, decision: Decision) -> None:
+        """The operator is to know something, see ``ActionKind.WARN``."""
+
     def switched_over(self) -> None:
         """The guest runs at the destination."""

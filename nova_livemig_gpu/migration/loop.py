@@ -44,7 +44,7 @@ _ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 
 #: Limits with which QEMU is not meant to stop the guest yet.
-_NO_SWITCHOVER = ("first_limit", "measured", "throttled")
+_NO_SWITCHOVER = ("first_limit", "measured", "throttled", "held")
 
 
 class SteeringLoop:
@@ -133,6 +133,8 @@ class SteeringLoop:
         )
 
     def _act(self, decision: Decision, progress: Progress) -> Progress:
+        if decision.action.kind is ActionKind.WARN:
+            return self._warn(decision, progress)
         kind, value = decision.action.kind, decision.action.value
         LOG.info(
             "Live migration after %.1f s: %s%s (%s): %s",
@@ -157,6 +159,18 @@ class SteeringLoop:
         if kind is ActionKind.SET_DOWNTIME:
             progress = replace(progress, limit_code=decision.code)
         return progress
+
+    def _warn(self, decision: Decision, progress: Progress) -> Progress:
+        LOG.warning(
+            "Live migration after %.1f s (%s): %s",
+            progress.elapsed_s,
+            decision.code,
+            decision.reason,
+            instance_uuid=self._server,
+        )
+        self._record.decided(progress.elapsed_s, decision)
+        self._watcher.warned(decision)
+        return replace(progress, warnings=(*progress.warnings, decision))
 
     def _carry_out(self, action: Action, progress: Progress) -> Progress:
         match action.kind:
@@ -184,6 +198,8 @@ class SteeringLoop:
             case ActionKind.ABORT:
                 self._job.abort()
                 return replace(progress, aborting=True)
+            case ActionKind.WARN:
+                return progress
 
     def _wait_s(self, progress: Progress) -> float:
         """Seconds until the next look."""

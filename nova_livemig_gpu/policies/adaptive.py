@@ -13,27 +13,28 @@ is
 and never above max_downtime_ms, so that an overhead that was once measured
 far too large spoils no more than half of a budget.
 
+L begins low, and is raised at the end of a pass (``policies.held_limit``):
+
 goal fast
-    L = L_max from the start: no later moment is better for the total time.
-    Where the prediction says that a lower one ends as soon, that one
-    (``policies.least_limit``).
+    to the least that costs no time: no later moment is better for the total.
     Auto-converge, which by QEMU's steps of 20 and then 10 points reaches its
     most after 18 passes, begins with what the forecast says that it needs
     where pre-copy does not end (``policies.throttle``).
 goal gentle
-    L = min(L_max, 30 ms) at the start, then as ``policies.gentle`` says.
+    only when passes have stopped shrinking, or timeout_s is near.
 
 Under a throttle L_max is less by what the CPUs stand still at a time.
 
 At the end of each pass, never inside one but for the first, the rest is
-predicted (``policies.outlook``) with R, B, f and L (gentle: L_max):
+predicted (``policies.outlook``) with R, B, f and L_max:
 
 1. Post-copy is possible: ``policies.to_postcopy``. It is taken where pre-copy
    does not converge, or to save time; with a forecast inside the first pass
    already; and at any moment where passes have gained nothing for a while.
-2. Post-copy is not possible, and pre-copy does not converge:
-   ``policies.giving_up``.
-3. The limit may be raised.
+   Never over a link that has just fallen (``policies.link_fall``).
+2. The limit: ``policies.held_limit``.
+3. Post-copy is not possible, and pre-copy does not converge: its operator is
+   told, once, and it goes on (``policies.giving_up``).
 
 The deadline (``policies.deadline``) is looked at with every sample.
 
@@ -58,9 +59,8 @@ from nova_livemig_gpu.model import (
     ThrottleSteps,
 )
 from nova_livemig_gpu.policies import (
-    gentle,
     giving_up,
-    least_limit,
+    held_limit,
     outlook,
     throttle,
     to_postcopy,
@@ -95,7 +95,7 @@ class AdaptivePolicy(Policy):
             postcopy=self._postcopy,
             auto_converge=self._auto_converge,
             bandwidth_mib_s=bandwidth_mib_s(self.budget.bandwidth_mbps),
-            max_downtime_ms=self._first_limit_ms(),
+            max_downtime_ms=held_limit.held_ms(self.limit_max_ms),
             throttle=self._throttle(),
             notes=tuple(notes),
         )
@@ -119,6 +119,7 @@ class AdaptivePolicy(Policy):
             return lower
         if self._can_postcopy(progress):
             stuck = to_postcopy.without_gain(progress, limit_ms)
+            stuck = self._unless_fallen(progress, stuck)
             if stuck is not None:
                 return stuck
         if not progress.pass_ended:
@@ -128,10 +129,10 @@ class AdaptivePolicy(Policy):
             return None
         return (
             self._after_pass(progress, view)
-            or giving_up.give_up(
-                self.budget, progress, view, self._auto_converge
+            or held_limit.after_pass(
+                self.budget, progress, view, self.around.curve
             )
-            or self._raise_limit(progress, view)
+            or self._without_end(progress, view)
         )
 
     @property
@@ -152,11 +153,6 @@ class AdaptivePolicy(Policy):
     def _fast(self) -> bool:
         return self.budget.goal is Goal.FAST
 
-    def _first_limit_ms(self) -> int:
-        if self._fast:
-            return self.limit_max_ms
-        return min(self.limit_max_ms, gentle.FIRST_MS)
-
     def _can_postcopy(self, progress: Progress) -> bool:
         return self._postcopy and not progress.postcopy_failed
 
@@ -165,29 +161,50 @@ class AdaptivePolicy(Policy):
 
         :param limit: the most that it may be, ms
         """
-        if not self._fast:
-            return None
         before = self.around.curve
         soon = self.budget.postcopy_start is PostcopyStart.AS_PREDICTED
         switch = None
-        if soon and self._can_postcopy(progress):
-            switch = to_postcopy.in_first_pass(progress, before, limit)
-        return (
-            switch
-            or least_limit.in_first_pass(progress, before, limit)
-            or least_limit.in_haste(progress, limit)
-        )
+        if self._fast and soon and self._can_postcopy(progress):
+            switch = self._unless_fallen(
+                progress, to_postcopy.in_first_pass(progress, before, limit)
+            )
+        elif progress.pass_count and progress.warned(to_postcopy.PUT_OFF):
+            switch = self._made_up_for(progress, limit)
+        if self._fast and switch is None:
+            switch = held_limit.in_first_pass(progress, before, limit)
+        return switch or held_limit.in_haste(progress, limit)
+
+    def _made_up_for(self, progress: Progress, limit: int) -> Decision | None:
+        """A switch that was put off."""
+        if not self._can_postcopy(progress):
+            return None
+        view = outlook.look(progress, self.around.curve, limit)
+        return view and self._after_pass(progress, view)
 
     def _after_pass(
         self, progress: Progress, view: Outlook
     ) -> Decision | None:
         if not self._can_postcopy(progress):
             return None
-        return to_postcopy.after_pass(progress, view, self._fast)
+        return to_postcopy.unless_fallen(
+            progress,
+            to_postcopy.after_pass(progress, view, self._fast),
+            view.left_bytes,
+        )
 
-    def _raise_limit(
+    def _unless_fallen(
+        self, progress: Progress, switch: Decision | None
+    ) -> Decision | None:
+        sample = progress.sample
+        left = (sample and sample.remaining_bytes) or 0
+        return to_postcopy.unless_fallen(progress, switch, float(left))
+
+    def _without_end(
         self, progress: Progress, view: Outlook
     ) -> Decision | None:
-        if self._fast:
-            return least_limit.after_pass(progress, view, self.around.curve)
-        return gentle.raise_limit(self.budget, progress, view)
+        """Post-copy ends it, if it is possible."""
+        if self._can_postcopy(progress):
+            return None
+        return giving_up.without_end(
+            self.budget, self.around, progress, view, self._auto_converge
+        )

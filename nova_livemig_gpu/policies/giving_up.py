@@ -1,17 +1,32 @@
-"""When ``adaptive`` gives a pre-copy migration up.
+"""What ``adaptive`` does where pre-copy is not expected to end.
 
-Pre-copy does not converge by its outlook, and nothing has been gained for 3
-passes and 30 s: since the last pass that left 5% less than the best before
-it, and, with auto-converge, since the throttle reached its 99% (QEMU's
-``max-cpu-throttle``). Under a smaller throttle it is never given up: each
-step makes it another guest. Where ``on_timeout`` is not abort, it is left to
-the deadline.
+``timeout_s`` is the operator's word: until then the migration goes on, for a
+load may fall at any time, and what was copied would be lost. But its operator
+is told, once (code ``not_converging``: log, record, the server's events), with
+the numbers and what would help, when
 
-Example: 96 MiB written over and over, auto-converge at 99% after 40 s: given
-up after 70 s at the earliest, if a pass has ended by then and the passes at
-99% still left too much.
+* pre-copy does not converge by its outlook, and 2 passes and 10 s have gained
+  nothing since the last pass that left 5% less than the best before it;
+* or, whatever the outlook says, 10 passes and 60 s have gained nothing.
+
+With auto-converge the first counts from when the throttle has reached its 99%
+(QEMU's ``max-cpu-throttle``): each step makes it another guest; and the second
+is 30 passes and 120 s, for a throttle that does not rise.
+
+``not_converging = abort``: it is given up (code ``cannot_converge``) where
+pre-copy does not converge by its outlook, and 3 passes and 30 s have gained
+nothing, from when the throttle is at 99% with auto-converge; but not while the
+link has fallen (``policies.link_fall``). Where
+``on_timeout`` is not abort it is left to the deadline all the same.
+
+Missing data: without an outlook nothing is said and nothing given up.
+
+Example: 96 MiB written over and over, 400 ms at 45 MiB/s: 18 MiB. Said after
+12 s, with a max_downtime_ms of 2234 as one of the ways. With auto-converge at
+99% after 40 s: after 50 s, if it has not ended by then.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nova_livemig_gpu.model import (
@@ -19,14 +34,25 @@ from nova_livemig_gpu.model import (
     ActionKind,
     Budget,
     Decision,
+    DirtyCurve,
+    NotConverging,
     OnTimeout,
+    Surroundings,
 )
+from nova_livemig_gpu.policies import link_fall
 from nova_livemig_gpu.policies.outlook import Outlook, mib
 from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.prediction import precopy
 from nova_livemig_gpu.prediction.throttled import MOST
 
-_PASSES = 3
-_S = 30.0
+#: Passes and seconds without a gain.
+_SAID = 2, 10.0
+_SAID_ANYHOW = 10, 60.0
+_SAID_THROTTLED = 30, 120.0
+_GIVEN_UP = 3, 30.0
+#: Of the rate, what might do.
+_FASTER = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+_BITS, _MEGA = 8, 10**6
 
 
 @dataclass(frozen=True)
@@ -50,34 +76,110 @@ def ceiling(progress: Progress) -> Ceiling | None:
     return Ceiling(progress.pass_count, progress.elapsed_s)
 
 
-def give_up(
-    budget: Budget, progress: Progress, view: Outlook, throttled: bool
+def without_end(
+    budget: Budget,
+    around: Surroundings,
+    progress: Progress,
+    view: Outlook,
+    throttled: bool,
 ) -> Decision | None:
-    """Return the abort, or None.
+    """Return what is said or done, or None.
 
     :param throttled: auto-converge is on
     """
-    if view.precopy.converges or not stuck(progress, throttled):
+    if _to_be_given_up(budget, progress, view, throttled):
+        return Decision(
+            Action(ActionKind.ABORT),
+            code="cannot_converge",
+            reason=f"{_facts(budget, progress, view)}, post-copy is "
+            f"{'not possible' if budget.postcopy else 'forbidden'}",
+            numbers=view.numbers(),
+        )
+    if progress.warned("not_converging"):
         return None
-    if budget.on_timeout is not OnTimeout.ABORT:
+    if not _to_be_said(progress, view, throttled):
         return None
-    floor = view.precopy.floor_bytes
+    curve = progress.curve(around.curve)
     return Decision(
-        Action(ActionKind.ABORT),
-        code="cannot_converge",
+        Action(ActionKind.WARN),
+        code="not_converging",
         reason=(
-            f"after {progress.pass_count} passes further ones leave "
-            f"{mib(floor)} at least, which is "
-            f"{floor / view.bandwidth_bps * 1e3:.0f} ms at "
-            f"{mib(view.bandwidth_bps)}/s; max_downtime_ms is "
-            f"{budget.max_downtime_ms}, post-copy is "
-            f"{'not possible' if budget.postcopy else 'forbidden'}"
+            f"it is not expected to end: {_facts(budget, progress, view)}. "
+            f"{_goes_on(budget)}. What would help: "
+            + ", or ".join(_helps(budget, around, view, curve))
         ),
         numbers=view.numbers(),
     )
 
 
-def stuck(progress: Progress, throttled: bool) -> bool:
+def _to_be_given_up(
+    budget: Budget, progress: Progress, view: Outlook, throttled: bool
+) -> bool:
+    return (
+        budget.not_converging is NotConverging.ABORT
+        and budget.on_timeout is OnTimeout.ABORT
+        and not view.precopy.converges
+        and stuck(progress, throttled, *_GIVEN_UP)
+        and not link_fall.has_fallen(progress, view.left_bytes)
+    )
+
+
+def _to_be_said(progress: Progress, view: Outlook, throttled: bool) -> bool:
+    anyhow = _SAID_THROTTLED if throttled else _SAID_ANYHOW
+    if stuck(progress, False, *anyhow):
+        return True
+    return not view.precopy.converges and stuck(progress, throttled, *_SAID)
+
+
+def _facts(budget: Budget, progress: Progress, view: Outlook) -> str:
+    floor = _floor_bytes(progress, view)
+    return (
+        f"after {progress.pass_count} passes further ones leave "
+        f"{mib(floor)} at least, which is "
+        f"{floor / view.bandwidth_bps * 1e3:.0f} ms at "
+        f"{mib(view.bandwidth_bps)}/s; max_downtime_ms is "
+        f"{budget.max_downtime_ms}"
+    )
+
+
+def _floor_bytes(progress: Progress, view: Outlook) -> float:
+    if view.precopy.converges:
+        return float(progress.best_bytes or view.left_bytes)
+    return view.precopy.floor_bytes
+
+
+def _goes_on(budget: Budget) -> str:
+    if budget.timeout_s is None:
+        return "It goes on until it ends or is aborted"
+    return (
+        f"It goes on for timeout_s ({budget.timeout_s:g} s), then on_timeout "
+        f"is {budget.on_timeout.value}"
+    )
+
+
+def _helps(
+    budget: Budget, around: Surroundings, view: Outlook, curve: DirtyCurve
+) -> Iterator[str]:
+    yield "less work in the server"
+    if not budget.postcopy and around.no_postcopy is None:
+        yield "postcopy = allow"
+    if not budget.auto_converge:
+        yield "auto_converge = allow"
+    needed_ms = view.precopy.floor_bytes / view.bandwidth_bps * 1e3
+    needed_ms = int(needed_ms + around.overhead_ms) + 1
+    if not view.precopy.converges:
+        yield f"a max_downtime_ms of {needed_ms}"
+    for factor in _FASTER:
+        rate = view.bandwidth_bps * factor
+        ahead = precopy.predict(curve, view.left_bytes, rate, view.limit_ms)
+        if ahead.converges and not view.precopy.converges:
+            yield f"{rate * _BITS / _MEGA:.0f} Mbit/s for it"
+            return
+
+
+def stuck(
+    progress: Progress, throttled: bool, least_passes: int, least_s: float
+) -> bool:
     """Whether nothing has been gained for long enough."""
     passes, t_s = progress.best_pass, progress.best_s
     if throttled:
@@ -86,6 +188,6 @@ def stuck(progress: Progress, throttled: bool) -> bool:
             return False
         passes, t_s = max(passes, full.passes), max(t_s, full.t_s)
     return (
-        progress.pass_count - passes >= _PASSES
-        and progress.elapsed_s - t_s >= _S
+        progress.pass_count - passes >= least_passes
+        and progress.elapsed_s - t_s >= least_s
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nova_livemig_gpu.model import DirtyCurve, Prediction
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.prediction import precopy
+from nova_livemig_gpu.prediction import bitmap, precopy
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,26 @@ def look(
 ) -> Outlook | None:
     """Return the outlook; None: R or B is unknown.
 
+    Inside a pass R is what would be left if it ended now.
+
     :param before: the dirty curve known before the start
     """
     rate = progress.coming_bps()
     sample = progress.sample
     if rate is None or sample is None or sample.remaining_bytes is None:
         return None
+    curve = progress.curve(before)
     left = float(sample.remaining_bytes)
+    if not progress.pass_ended and progress.passes:
+        done = progress.passes[-1]
+        waited = float(done.dirtied_bytes + done.unsent_bytes)
+        pass_s = progress.elapsed_s - progress.pass_start_s
+        left = bitmap.after(curve, max(waited, left), left, pass_s)
     return Outlook(
         left,
         rate,
         limit_ms,
-        precopy.predict(progress.curve(before), left, rate, limit_ms),
+        precopy.predict(curve, left, rate, limit_ms),
         precopy.postcopy_s(left, rate),
     )
 

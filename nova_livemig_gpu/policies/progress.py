@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nova_livemig_gpu.model import (
+    Decision,
     DirtyCurve,
     JobState,
     Pass,
@@ -23,6 +24,10 @@ _RATE_WINDOW_S = 2.0
 _RATE_LEAST_S = 0.2
 #: A pass this long tells what the link carries; so many of them count.
 _STEADY_S = 0.5
+#: What flows just now is taken over this much of the past.
+_FLOW_S = 0.5
+#: The first bytes go into the source's socket, faster than the link.
+_SOCKET_S = 1.0
 _VFIO_S = 0.6
 _STEADY_PASSES = 4
 _KEPT_PASSES = 15
@@ -58,6 +63,9 @@ class Progress:
         job ran; None: the one from its start
     :ivar ahead_bps: bytes/s that may be sent in a while, where less may be
         now; None: what is sent now is what can be sent
+    :ivar best_bps: the most that was sent in two seconds, bytes/s; 0: unknown
+    :ivar best_bps_s: when at least half of that was sent last
+    :ivar warnings: what has been said, see ``ActionKind.WARN``
     :ivar memory: what the policy keeps (``Policy.remember``)
     """
 
@@ -86,6 +94,9 @@ class Progress:
     pass_ended: bool = False
     bandwidth_mib_s: int | None = None
     ahead_bps: float | None = None
+    best_bps: float = 0.0
+    best_bps_s: float = 0.0
+    warnings: tuple[Decision, ...] = ()
     memory: object | None = None
 
     @property
@@ -127,12 +138,29 @@ class Progress:
         assert last.iteration is not None
         if sample.iteration > last.iteration and not self.postcopy:
             return self._next_pass(last, sample)
+        window = _window(self.window, sample)
+        best_bps, best_bps_s = self._best_with(window)
         return _changed(
             self,
             sample=sample,
-            window=_window(self.window, sample),
+            window=window,
             pass_ended=False,
+            best_bps=best_bps,
+            best_bps_s=best_bps_s,
         )
+
+    def _best_with(self, window: tuple[Sample, ...]) -> tuple[float, float]:
+        """The best rate and when it was last near, with this window."""
+        assert self.first is not None
+        start_s, now_s = window[0].t_s, window[-1].t_s
+        if (
+            now_s - start_s < _RATE_WINDOW_S / 2
+            or start_s < self.first.t_s + _SOCKET_S
+        ):
+            return self.best_bps, self.best_bps_s
+        rate = _rate(window) or 0.0
+        best = max(self.best_bps, rate)
+        return best, now_s if 2 * rate >= best else self.best_bps_s
 
     def _next_pass(self, last: Sample, now: Sample) -> "Progress":
         begin = pass_end.Begin(
@@ -222,15 +250,39 @@ class Progress:
         """Sending rate, bytes/s; None: unknown.
 
         Over the last seconds; else QEMU's own figure; else that of the last
-        pass.
+        pass. When a pass has just ended the time since the sample before does
+        not count: QEMU has collected the dirty pages in it, which takes
+        seconds where a server has a terabyte, and sends nothing meanwhile.
         """
-        rate = _rate(self.window)
+        rate = _rate(self.window[:-1]) if self.pass_ended else None
+        if rate is None:
+            rate = _rate(self.window)
         if rate is None and self.sample is not None:
             rate = self.sample.memory_bps or None
         if rate is None and self.passes and self.passes[-1].duration_s > 0:
             done = self.passes[-1]
             rate = done.sent_bytes / done.duration_s or None
         return rate
+
+    def flow_bps(self) -> float | None:
+        """What was sent in the last half second, bytes/s, 0.0 where nothing
+        was; None: unknown. As ``bandwidth_bps`` at the end of a pass."""
+        window = self.window[:-1] if self.pass_ended else self.window
+        if len(window) < 2:
+            return None
+        new = window[-1]
+        late = [s for s in window if s.t_s <= new.t_s - _FLOW_S]
+        old = late[-1] if late else window[0]
+        if old.processed_bytes is None or new.processed_bytes is None:
+            return None
+        if new.t_s - old.t_s < _RATE_LEAST_S:
+            return None
+        sent = max(new.processed_bytes - old.processed_bytes, 0)
+        return sent / (new.t_s - old.t_s)
+
+    def warned(self, code: str) -> bool:
+        """Whether this has been said."""
+        return any(each.code == code for each in self.warnings)
 
     def coming_bps(self) -> float | None:
         """Sending rate to reckon with, bytes/s; None: unknown.

@@ -6,10 +6,14 @@ Names as in ``policies.adaptive``. After a pass, with P = R / B:
     goal fast, and P saves more than 0.5 s and more than
     10% of the whole migration                              -> switch
 
-At any moment where the limit is as high as it may be, and 5 passes and 2 s
-have gained nothing: switch. Passes that end as soon as the rest fits, with a
-rest that is dirtied as fast as it is sent, go on like that for ever, though
-the curve says that the next one ends.
+At any moment where 5 passes and 2 s have gained nothing, and the best of them
+does not fit into the most that the limit may be, or the limit is that: switch.
+A rest that is dirtied as fast as it is sent goes on like that for ever, though
+the curve may say that the next pass ends.
+
+None of these over a link that has just fallen (``policies.link_fall``): the
+switch is put off, once aloud, and made up for inside a pass when the link is
+back, if it is still asked for.
 
 Inside the first pass, goal fast and ``postcopy_start = as_predicted``, where
 a dirty curve was known before the start: by the law of ``prediction.early``,
@@ -36,11 +40,14 @@ from nova_livemig_gpu.model import (
     Decision,
     DirtyCurve,
 )
+from nova_livemig_gpu.policies import link_fall
 from nova_livemig_gpu.policies.outlook import Outlook, mib
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.policies.start import sending, whole_memory
 from nova_livemig_gpu.prediction import early
 
+#: Said once, where the link has fallen.
+PUT_OFF = "link_fallen"
 #: Without a gain.
 _PASSES, _PASSES_S = 5, 2.0
 _SAVING_S = 0.5
@@ -94,12 +101,47 @@ def after_pass(
     )
 
 
+def unless_fallen(
+    progress: Progress, switch: Decision | None, left_bytes: float
+) -> Decision | None:
+    """Return the switch, or, where the link has just fallen, what is said
+    once (``policies.link_fall``).
+
+    :param left_bytes: what it is to send
+    """
+    if switch is None or not link_fall.has_fallen(progress, left_bytes):
+        return switch
+    if progress.warned(PUT_OFF):
+        return None
+    now = link_fall.flow_bps(progress) or 0.0
+    shown = link_fall.shown_bps(progress)
+    needs = "never" if not now else f"{left_bytes / now:.0f} s"
+    return Decision(
+        Action(ActionKind.WARN),
+        code=PUT_OFF,
+        reason=(
+            f"no post-copy now: the link carries {mib(now)}/s, it has carried "
+            f"{mib(shown)}/s; the switch ({switch.code}) would need {needs} "
+            f"instead of {left_bytes / shown:.0f} s and cannot be taken back. "
+            f"It is put off until the link is back, or to the deadline"
+        ),
+        numbers={
+            "remaining_bytes": left_bytes,
+            "bandwidth_bps": now,
+            "shown_bps": shown,
+        },
+    )
+
+
 def without_gain(progress: Progress, limit_ms: int) -> Decision | None:
     """Return the switch where further passes gain nothing, or None.
 
     :param limit_ms: the most that the limit may be
     """
-    if progress.limit_ms is None or progress.limit_ms < limit_ms:
+    best, rate = progress.best_bytes, progress.coming_bps()
+    if progress.limit_ms is None or best is None or rate is None:
+        return None
+    if progress.limit_ms < limit_ms and best <= rate * limit_ms / 1e3:
         return None
     passes = progress.pass_count - progress.best_pass
     waited_s = progress.elapsed_s - progress.best_s

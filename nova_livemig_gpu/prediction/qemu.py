@@ -42,7 +42,7 @@ SLICE_S = 0.05
 #: Passes that are walked; what is left then goes on at the same pace.
 _WALKED = 100
 #: A pass that gains less than this share of what it sent gains nothing.
-_GAIN = 0.01
+GAIN = 0.01
 #: What a bandwidth measured over 100 ms exceeds the mean by, now and then.
 _LUCK = 1.1
 
@@ -52,13 +52,18 @@ def predict(
     curve: DirtyCurve | None,
     bandwidth_bps: float,
     limit_ms: float,
+    held_ms: float | None = None,
 ) -> Prediction:
     """Predict a pre-copy migration; arguments as of ``passes.predict``.
 
     ``passes`` of the result counts QEMU's bitmap synchronisations.
+
+    :param held_ms: limit while a pass runs, where it is raised at the end of
+        passes only; None: ``limit_ms``
     """
     known = curve or passes.idle_curve(memory)
-    walk = _Walk(memory, known, bandwidth_bps, limit_ms / 1e3)
+    held_s = (limit_ms if held_ms is None else held_ms) / 1e3
+    walk = _Walk(memory, known, bandwidth_bps, limit_ms / 1e3, held_s)
     verdict = walk.run()
     wire = passes.wire(memory)
     sent = walk.sent_bytes * wire
@@ -91,11 +96,12 @@ class _Walk:
         curve: DirtyCurve,
         bandwidth_bps: float,
         limit_s: float,
+        held_s: float,
     ) -> None:
         self._curve = curve
         self._bps = bandwidth_bps / passes.wire(memory)
         self._fits = self._bps * limit_s
-        self._leave = max(self._bps * (limit_s - SLICE_S / 2), 0.0)
+        self._leave = max(self._bps * (held_s - SLICE_S / 2), 0.0)
         self.zero_bytes = memory.zero_pages * memory.page_size_bytes
         self.waiting_bytes = memory.normal_bytes + self.zero_bytes
         self.floor_bytes = self.waiting_bytes
@@ -120,7 +126,7 @@ class _Walk:
             before = self.waiting_bytes
             pass_s = self._pass()
             gained = before - self.waiting_bytes
-            if gained <= _GAIN * pass_s * self._bps:
+            if gained <= GAIN * pass_s * self._bps:
                 lucky = self.waiting_bytes <= _LUCK * self._fits
                 return passes.FITS if lucky else passes.NO_SHRINK
             if self.passes >= _WALKED:
