@@ -128,13 +128,11 @@ class SimulatedDeviceJob(SimulatedJob):
         found = super().sample(t_s)
         if self.shows_stop:
             found = replace(found, stopped=self._stop_s is not None)
-        if not self.shows_bytes or not self.device_sent:
+        if not self.device_sent:
             return found
-        pages = int((self.sent - self.device_sent) * 2**20 / 4096)
-        return replace(
-            found,
-            vfio_bytes=int(self.device_sent * 2**20),
-            normal_pages=max(pages, 0)
-            if found.normal_pages is not None
-            else None,
-        )
+        if found.normal_pages is not None:
+            pages = int((self.sent - self.device_sent) * 2**20 / 4096)
+            found = replace(found, normal_pages=max(pages, 0))
+        if not self.shows_bytes:
+            return found
+        return replace(found, vfio_bytes=int(self.device_sent * 2**20))

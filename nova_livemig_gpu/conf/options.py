@@ -21,6 +21,7 @@ class Options:
     max_downtime_ms: int
     timeout_s: int | None
     on_timeout: str | None
+    not_converging: str
     postcopy: str | None
     auto_converge: str | None
     bandwidth_mbps: int | None

@@ -99,6 +99,35 @@ Related options:
 """,
     ),
     cfg.StrOpt(
+        "not_converging",
+        default="continue",
+        choices=[
+            (
+                "continue",
+                "it goes on until timeout_s; log, record and the server's "
+                "events say once that it is not expected to end, and what "
+                "would help",
+            ),
+            ("abort", "give up at once; the server runs on at its source"),
+        ],
+        mutable=True,
+        help="""
+What the policy ``adaptive`` does before ``timeout_s`` with a live migration
+that is not expected to end: each pass leaves more memory than
+``max_downtime_ms`` allows, and further passes gain nothing.
+
+A load may fall at any time, and with ``continue`` the migration ends soon
+after it has. ``abort`` frees the link for others, after 3 passes and 30 s
+without a gain at least; where ``on_timeout`` is not ``abort`` it changes
+nothing for a server without a VFIO device.
+
+Related options:
+
+* ``timeout_s``, ``on_timeout``, ``postcopy``, ``auto_converge``
+* flavor extra spec ``livemig_gpu:not_converging``
+""",
+    ),
+    cfg.StrOpt(
         "postcopy",
         choices=[
             ("allow", "use post-copy where pre-copy cannot keep the budget"),
@@ -262,9 +291,9 @@ image.
 Possible values:
 
 * a list of ``policy``, ``max_downtime_ms``, ``timeout_s``, ``on_timeout``,
-  ``postcopy``, ``auto_converge``, ``bandwidth_mbps``, ``goal``,
-  ``over_budget``, ``postcopy_start``, ``bandwidth_law``; empty: image
-  properties are ignored
+  ``not_converging``, ``postcopy``, ``auto_converge``, ``bandwidth_mbps``,
+  ``goal``, ``over_budget``, ``postcopy_start``, ``bandwidth_law``; empty:
+  image properties are ignored
 """,
     ),
 ]

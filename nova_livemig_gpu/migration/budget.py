@@ -18,6 +18,7 @@ from nova_livemig_gpu.model import (
     BandwidthLaw,
     Budget,
     Goal,
+    NotConverging,
     OnTimeout,
     OverBudget,
     PostcopyStart,
@@ -82,6 +83,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "max_downtime_ms": integer(10, 2_000_000),
     "timeout_s": integer(0, 31_536_000),
     "on_timeout": choice(*(member.value for member in OnTimeout)),
+    "not_converging": choice(*(member.value for member in NotConverging)),
     "postcopy": choice("allow", "forbid"),
     "auto_converge": choice("allow", "forbid"),
     "bandwidth_mbps": integer(0, 10_000_000),
@@ -190,5 +192,6 @@ def _budget(values: Mapping[str, Any], sources: dict[str, str]) -> Budget:
         over_budget=OverBudget(values["over_budget"]),
         postcopy_start=PostcopyStart(values["postcopy_start"]),
         bandwidth_law=BandwidthLaw(values["bandwidth_law"]),
+        not_converging=NotConverging(values["not_converging"]),
         sources=sources,
     )

@@ -44,7 +44,9 @@ _ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 
 #: Limits with which QEMU is not meant to stop the guest yet.
-_NO_SWITCHOVER = ("first_limit", "measured", "throttled", "held")
+_NO_SWITCHOVER = (
+    *("first_limit", "measured", "throttled", "held", "memory_grew"),
+)
 
 
 class SteeringLoop:

@@ -39,9 +39,21 @@ def at_deadline(
         reason=(
             f"not completed after {progress.elapsed_s:.0f} s, timeout_s is "
             f"{budget.timeout_s:g} and on_timeout "
-            f"{budget.on_timeout.value}"
+            f"{budget.on_timeout.value}{_left(budget, progress)}"
         ),
         numbers={"elapsed_s": progress.elapsed_s},
+    )
+
+
+def _left(budget: Budget, progress: Progress) -> str:
+    """What has kept it from ending, where that has been said."""
+    rate = progress.link_bps()
+    if not progress.warnings or not progress.best_bytes or not rate:
+        return ""
+    return (
+        f"; passes left {progress.best_bytes / 2**20:.1f} MiB at least, "
+        f"{progress.best_bytes / rate * 1e3:.0f} ms, max_downtime_ms is "
+        f"{budget.max_downtime_ms}"
     )
 
 

@@ -42,7 +42,11 @@ wrong, but for a device that cannot be read as fast as the link sends.
    framebuffer), or what was sent of it (``vfio_data_transferred``), where
    that is a tenth more than L at least, then doubled every 3 s; within most.
 4. With over_budget warn or allow, need and the steps of 3 are not held to
-   most, up to QEMU's 2,000,000 ms.
+   most, up to QEMU's 2,000,000 ms: what exceeds the budget is the devices'
+   part. Memory may not, with any setting. So L is not raised, by 2 or for half
+   of timeout_s, while F > M = B * L_max, since QEMU would take it for memory;
+   and it goes back to 1, once raised, when more than M has been left for a
+   second or two while the guest runs (code ``memory_grew``).
    While the guest stands still, which its switchover does, steps 3 to 5 wait,
    for an hour from the last raise at most: the devices are sent as they are.
 5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
@@ -84,7 +88,7 @@ _MORE = 1.1
 _KNOWN_S = 1.0
 _MODEST_MIB_S = 119
 #: Codes of limits that were set before memory was at its floor.
-_LOW = (None, "first_limit", "measured")
+_LOW = (None, "first_limit", "measured", "memory_grew")
 
 
 class DevicePolicy(Policy):
@@ -152,9 +156,15 @@ class DevicePolicy(Policy):
     def _low(self, progress: Progress, view: View) -> Decision | None:
         if not progress.pass_count and progress.window_s < _KNOWN_S:
             return None
-        if self._half_time(progress):
+        settled = device_state.memory_settled(progress, view)
+        half_time = self._half_time(progress)
+        if view.floor_bytes > view.memory_bytes():
+            if not (settled or half_time):
+                return None
+            return device_end.memory_stays(self.budget, progress, view)
+        if half_time:
             return self._first_raise(progress, view, "half of timeout_s is up")
-        if device_state.memory_settled(progress, view):
+        if settled:
             if device_state.first_copy(self.around, progress, view):
                 return None
             if device_state.may_stop(progress):
@@ -199,6 +209,9 @@ class DevicePolicy(Policy):
         )
 
     def _raised(self, progress: Progress, view: View) -> Decision | None:
+        grown = self._memory_grew(progress, view)
+        if grown is not None:
+            return grown
         if device_state.first_copy(self.around, progress, view):
             return None
         since_s = progress.elapsed_s - progress.limit_s
@@ -225,6 +238,20 @@ class DevicePolicy(Policy):
             limit,
             "device_counts_more" if learned else "still_running",
             f"QEMU has not switched over with {mib(now)} allowed{sent}",
+            view,
+        )
+
+
+    def _memory_grew(self, progress: Progress, view: View) -> Decision | None:
+        """Return the low limit again, if memory would break the budget."""
+        stopped = progress.sample is not None and progress.sample.stopped
+        if stopped or not device_state.memory_grows(progress, view):
+            return None
+        return _limit(
+            max(1, int(view.low_bytes / view.qemu_bps * 1e3)),
+            "memory_grew",
+            f"{mib(view.ram_bytes)} of memory are left again, "
+            f"{mib(view.memory_bytes())} may be",
             view,
         )
 

@@ -1,8 +1,12 @@
-"""How the migration of a server with VFIO devices ends that does not by
-itself; 5 and 6 of the law in ``policies.device``.
+"""What becomes of the migration of a server with VFIO devices that does not
+end by itself; 5 and 6 of the law in ``policies.device``.
 
 5. Nothing more can be raised, and for 30 s neither that nor a pass has
-   gained: the device dirties faster than its budget lets the link carry.
+   gained: the device dirties faster than its budget lets the link carry. Or
+   memory does not come down to its part, M, and 2 passes and 10 s have gained
+   nothing. It goes on, and its operator is told, once, with the numbers and
+   what would help (code ``not_converging``).
+   not_converging = abort, after 30 s in both cases (``cannot_converge``):
    on_timeout abort or postcopy                 -> abort, with the numbers
    force_complete without a timeout_s           -> 6, at once
    continue                                     -> abort after an hour
@@ -12,7 +16,8 @@ itself; 5 and 6 of the law in ``policies.device``.
    A paused server gets that limit, too: QEMU counts its device all the same.
    Never post-copy.
 
-Missing data. R or B unknown: only the deadline. No timeout_s: no deadline.
+Missing data. R or B unknown: only the deadline. No timeout_s: no deadline, as
+with Nova.
 
 Example: timeout_s 300, force_complete: at 300 s L = 2,000,000 ms, a pause at
 310 s.
@@ -23,8 +28,11 @@ from nova_livemig_gpu.model import (
     ActionKind,
     Budget,
     Decision,
+    NotConverging,
     OnTimeout,
+    OverBudget,
 )
+from nova_livemig_gpu.policies import giving_up
 from nova_livemig_gpu.policies.deadline import at_deadline
 from nova_livemig_gpu.policies.device_state import View
 from nova_livemig_gpu.policies.outlook import mib
@@ -60,23 +68,74 @@ def unlimited(progress: Progress, code: str, reason: str) -> Decision | None:
 
 
 def give_up(budget: Budget, progress: Progress, view: View) -> Decision | None:
-    """Return how it ends, if no limit that it may have is enough."""
+    """Return what is said or done, if no limit that it may have is enough."""
     since_s = progress.elapsed_s - max(progress.limit_s, progress.best_s)
     if since_s < _STUCK_S or _slowing(budget, progress, view):
         return None
-    reason = _numbers(budget, progress, view)
+    facts = _numbers(budget, progress, view)
+    return _without_end(budget, progress, view, facts, since_s)
+
+
+def memory_stays(
+    budget: Budget, progress: Progress, view: View
+) -> Decision | None:
+    """Return the same where memory does not come down to its part."""
+    if _slowing(budget, progress, view):
+        return None
+    if not giving_up.stuck(progress, False, *giving_up.SAID):
+        return None
+    facts = (
+        f"passes leave {mib(view.floor_bytes)} of memory, "
+        f"{view.floor_bytes / view.link_bps * 1e3:.0f} ms at "
+        f"{mib(view.link_bps)}/s; max_downtime_ms is "
+        f"{budget.max_downtime_ms}, and only device state may exceed it"
+    )
+    since_s = progress.elapsed_s - max(progress.limit_s, progress.best_s)
+    return _without_end(budget, progress, view, facts, since_s)
+
+
+def _without_end(
+    budget: Budget,
+    progress: Progress,
+    view: View,
+    facts: str,
+    since_s: float,
+) -> Decision | None:
+    if budget.not_converging is NotConverging.CONTINUE:
+        return _warning(budget, progress, view, facts)
+    if since_s < _STUCK_S:
+        return None
     match budget.on_timeout:
         case OnTimeout.FORCE_COMPLETE:
             if budget.timeout_s is not None:
                 return None
             if progress.limit_ms != MOST_LIMIT_MS:
-                return unlimited(progress, "cannot_converge", reason)
+                return unlimited(progress, "cannot_converge", facts)
             kind = ActionKind.FORCE_COMPLETE
         case OnTimeout.CONTINUE if since_s < ENDLESS_S:
             return None
         case _:
             kind = ActionKind.ABORT
-    return Decision(Action(kind), "cannot_converge", reason, view.numbers())
+    return Decision(Action(kind), "cannot_converge", facts, view.numbers())
+
+
+def _warning(
+    budget: Budget, progress: Progress, view: View, facts: str
+) -> Decision | None:
+    if progress.warned(giving_up.SAID_CODE):
+        return None
+    helps = ["less work in the server", "a higher max_downtime_ms"]
+    if budget.over_budget is OverBudget.REFUSE:
+        helps.append("over_budget = warn")
+    if not budget.auto_converge and view.floor_bytes > view.memory_bytes():
+        helps.append("auto_converge = allow")
+    return Decision(
+        Action(ActionKind.WARN),
+        giving_up.SAID_CODE,
+        f"it is not expected to end: {facts}. {giving_up.goes_on(budget)}. "
+        f"What would help: {', or '.join(helps)}",
+        view.numbers(),
+    )
 
 
 def _numbers(budget: Budget, progress: Progress, view: View) -> str:

@@ -82,9 +82,13 @@ class View:
     def cap_bytes(self) -> float:
         """Return the most that QEMU may stop at within the budget."""
         if self.stun_ms is None or self.stun_ms >= self.budget_ms:
-            return self.link_bps * self.budget_ms / 1e3
+            return self.memory_bytes()
         free = self.link_bps * (self.budget_ms - self.stun_ms) / 1e3
         return free + (self.device_bytes or 0.0)
+
+    def memory_bytes(self) -> float:
+        """Return M, the most that memory may be of the pause."""
+        return self.link_bps * self.budget_ms / 1e3
 
     def numbers(self) -> dict[str, float | int | None]:
         """Return what a decision was made from."""
@@ -267,6 +271,15 @@ def _turns(samples: Sequence[Sample]) -> int:
 
 def _most_left(samples: Sequence[Sample]) -> int:
     return max(each.remaining_bytes or 0 for each in samples)
+
+
+def memory_grows(progress: Progress, view: View) -> bool:
+    """All samples of the last second or two show more memory left than may
+    be part of the pause."""
+    if progress.window_s < _IDLE_S:
+        return False
+    most = view.memory_bytes()
+    return all((each.remaining_bytes or 0) > most for each in progress.window)
 
 
 def _only_device(progress: Progress, view: View) -> bool:

@@ -45,8 +45,9 @@ from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.prediction import precopy
 from nova_livemig_gpu.prediction.throttled import MOST
 
+SAID_CODE = "not_converging"
 #: Passes and seconds without a gain.
-_SAID = 2, 10.0
+SAID = 2, 10.0
 _SAID_ANYHOW = 10, 60.0
 _SAID_THROTTLED = 30, 120.0
 _GIVEN_UP = 3, 30.0
@@ -95,17 +96,17 @@ def without_end(
             f"{'not possible' if budget.postcopy else 'forbidden'}",
             numbers=view.numbers(),
         )
-    if progress.warned("not_converging"):
+    if progress.warned(SAID_CODE):
         return None
     if not _to_be_said(progress, view, throttled):
         return None
     curve = progress.curve(around.curve)
     return Decision(
         Action(ActionKind.WARN),
-        code="not_converging",
+        code=SAID_CODE,
         reason=(
             f"it is not expected to end: {_facts(budget, progress, view)}. "
-            f"{_goes_on(budget)}. What would help: "
+            f"{goes_on(budget)}. What would help: "
             + ", or ".join(_helps(budget, around, view, curve))
         ),
         numbers=view.numbers(),
@@ -128,7 +129,7 @@ def _to_be_said(progress: Progress, view: Outlook, throttled: bool) -> bool:
     anyhow = _SAID_THROTTLED if throttled else _SAID_ANYHOW
     if stuck(progress, False, *anyhow):
         return True
-    return not view.precopy.converges and stuck(progress, throttled, *_SAID)
+    return not view.precopy.converges and stuck(progress, throttled, *SAID)
 
 
 def _facts(budget: Budget, progress: Progress, view: Outlook) -> str:
@@ -148,7 +149,8 @@ def _floor_bytes(progress: Progress, view: Outlook) -> float:
     return view.precopy.floor_bytes
 
 
-def _goes_on(budget: Budget) -> str:
+def goes_on(budget: Budget) -> str:
+    """Say until when."""
     if budget.timeout_s is None:
         return "It goes on until it ends or is aborted"
     return (

@@ -35,7 +35,7 @@ at the end of a pass, R fits: R <= B * L_max
     over 100 ms, and for what is dirtied until it looks.
     Else L = L_0 (``held``).
 at the end of a pass, R does not fit
-    goal gentle, and the pass is not level: L = L_0.
+    goal gentle, the pass is not level, and timeout_s is not near: L = L_0.
     Level, and L < L_max: L = L_max (``opened``).
     Else as ``prediction.rest`` says: L_0, if that ends within 2% of the whole
     after the best, and a higher L has had 5 passes, 2 s and three times R / B;
@@ -107,7 +107,8 @@ def after_pass(
         if why is not None:
             return _raised(progress, view, *why)
         return _held(progress, view)
-    if budget.goal is Goal.GENTLE and not _level(progress):
+    patient = budget.goal is Goal.GENTLE and not _level(progress)
+    if patient and not _short_of_time(budget, progress, view):
         return _held(progress, view)
     return _running(progress, view, before)
 

@@ -115,7 +115,7 @@ def unless_fallen(
         return None
     now = link_fall.flow_bps(progress) or 0.0
     shown = link_fall.shown_bps(progress)
-    needs = "never" if not now else f"{left_bytes / now:.0f} s"
+    needs = "for ever" if not now else f"{left_bytes / now:.0f} s"
     return Decision(
         Action(ActionKind.WARN),
         code=PUT_OFF,

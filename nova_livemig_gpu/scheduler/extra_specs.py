@@ -44,6 +44,11 @@ def _validators() -> list[base.ExtraSpecValidator]:
             "What is done at the timeout.",
             _enum("abort", "force_complete", "postcopy", "continue"),
         ),
+        "not_converging": (
+            "What is done, before the timeout, with a migration that is not "
+            "expected to end.",
+            _enum("continue", "abort"),
+        ),
         "postcopy": (
             "Whether the server may be switched to post-copy.",
             _enum("allow", "forbid"),

@@ -108,7 +108,7 @@ def set_limit_ms(
     goal: Goal,
 ) -> float:
     """Return the limit that a policy will set for a server without a device,
-    see ``policies.least_limit``.
+    see ``policies.held_limit``.
 
     :param most_ms: the most that it may set
     """

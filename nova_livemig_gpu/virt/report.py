@@ -63,6 +63,25 @@ def ended(context: Any, instance: Any, outcome: Outcome) -> None:
         _failed(instance, exc)
 
 
+def warned(context: Any, instance: Any, code: str) -> None:
+    """Add an event for what is said of a migration while it runs.
+
+    Nova keeps details only of events that are errors, and an error would
+    mark the whole action, which may still end well: the event's name says it,
+    and the log and the record give the reason. Never raises.
+    """
+    name = f"{CODE_PREFIX}{code}"
+    try:
+        objects.InstanceActionEvent.event_start(
+            context, instance.uuid, name, want_result=False, host=CONF.host
+        )
+        objects.InstanceActionEvent.event_finish(
+            context, instance.uuid, name, want_result=False
+        )
+    except Exception as exc:
+        _failed(instance, exc, name)
+
+
 def interrupted(
     head: Mapping[str, Any], reason: str, begun: bool = True
 ) -> None:
@@ -118,10 +137,10 @@ def _error(reason: str) -> Exception:
     return error
 
 
-def _failed(instance: Any, exc: Exception) -> None:
+def _failed(instance: Any, exc: Exception, name: str = EVENT) -> None:
     LOG.warning(
         "The instance action event %s was not written: %s",
-        EVENT,
+        name,
         exc,
         instance=instance,
     )

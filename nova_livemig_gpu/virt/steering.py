@@ -1,5 +1,6 @@
 """Begins and ends the sessions of a driver."""
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -237,7 +238,11 @@ class Steering:
             record,
             completed,
             poll_s=options.poll_interval_ms / 1000,
-            watcher=stephooks.HookWatcher(calls, record),
+            watcher=stephooks.HookWatcher(
+                calls,
+                record,
+                functools.partial(report.warned, context, instance),
+            ),
             calls=calls,
             destination=dest,
             foreseen=foreseen,

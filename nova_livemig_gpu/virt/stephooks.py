@@ -1,6 +1,7 @@
 """The hooks of one driver: loaded once, called for each migration."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -107,15 +108,25 @@ def _agent(service: Service, server: str, command: str, timeout_s: int) -> str:
 
 
 class HookWatcher(Watcher):
-    """Tells hooks what the loop sees.
+    """Tells hooks what the loop sees, and the server's user what to know.
 
     Before hooks may change something in a server the record names them, and
     is written: it is what another nova-compute knows after a crash.
     """
 
-    def __init__(self, calls: HookCalls, record: Record) -> None:
+    def __init__(
+        self,
+        calls: HookCalls,
+        record: Record,
+        report: Callable[[str], None] = lambda code: None,
+    ) -> None:
+        """:param report: takes the code of a warning; must not raise"""
         self._calls = calls
         self._record = record
+        self._report = report
+
+    def warned(self, decision: Decision) -> None:
+        self._report(decision.code)
 
     def pass_ended(self, progress: Progress) -> None:
         sample = progress.sample

@@ -21,6 +21,7 @@ WRONG = {
     "postcopy": ("maybe", "forbid"),
     "auto_converge": ("maybe", "forbid"),
     "bandwidth_mbps": ("fast", "fast"),
+    "not_converging": ("maybe", "continue"),
     "over_budget": ("maybe", "refuse"),
     "goal": ("slow", "gentle"),
     "hook_timeout_s": ("0", "1"),

@@ -15,6 +15,7 @@ from nova_livemig_gpu.migration.record import Record
 from nova_livemig_gpu.model import (
     Goal,
     JobState,
+    NotConverging,
     OnTimeout,
     OverBudget,
     Stun,
@@ -112,7 +113,7 @@ def test_the_first_limit_does_not_trust_a_fast_link(told, first):
 
 def test_adaptive_takes_this_law_for_vfio_only():
     plain = Surroundings(overhead_ms=60)
-    assert AdaptivePolicy(budget(), plain).plan().max_downtime_ms == 240
+    assert AdaptivePolicy(budget(), plain).plan().max_downtime_ms == 30
     assert AdaptivePolicy(budget(), around()).plan().max_downtime_ms == 10
 
 
@@ -271,8 +272,12 @@ def test_unknown_bytes_of_old_libvirt():
     assert run.job.downtime_ms < 900
 
 
+#: Given up before its deadline is only what is asked for.
+ABORT = {"not_converging": NotConverging.ABORT}
+
+
 def test_a_budget_that_cannot_be_kept_is_given_up_with_its_numbers():
-    run = Run(around(), budget(max_downtime_ms=500), precopy=False)
+    run = Run(around(), budget(max_downtime_ms=500, **ABORT), precopy=False)
     assert run.job.state is JobState.CANCELLED
     last = run.decisions[-1]
     assert last["code"] == "cannot_converge"
@@ -312,14 +317,16 @@ def test_a_stop_that_takes_a_minute_and_a_half_is_left_alone():
 
 
 def test_where_the_stop_is_not_seen_it_is_taken_to_run():
-    wanted = around(85_900, 4096), budget(max_downtime_ms=110_000)
+    wanted = around(85_900, 4096), budget(max_downtime_ms=110_000, **ABORT)
     run = Run(*wanted, **LONG_STOP, shows_stop=False)
     assert run.job.state is JobState.CANCELLED
     assert run.codes[-1] == "cannot_converge"
 
 
 def test_a_device_faster_than_the_link_is_cut():
-    run = Run(around(300, 64), budget(max_downtime_ms=500), device_rate=60)
+    run = Run(
+        around(300, 64), budget(max_downtime_ms=500, **ABORT), device_rate=60
+    )
     assert run.job.state is JobState.CANCELLED
     assert "device state goes at 47.7 MiB/s" in run.decisions[-1]["reason"]
     assert run.clock.t < 60
@@ -371,7 +378,9 @@ def test_a_limit_that_is_always_refused_does_not_keep_the_pause_away():
 def test_force_complete_without_a_timeout():
     run = Run(
         around(),
-        budget(max_downtime_ms=500, on_timeout=OnTimeout.FORCE_COMPLETE),
+        budget(
+            max_downtime_ms=500, on_timeout=OnTimeout.FORCE_COMPLETE, **ABORT
+        ),
         precopy=False,
     )
     assert run.completed
@@ -381,7 +390,7 @@ def test_force_complete_without_a_timeout():
 def test_continue_ends_after_an_hour():
     run = Run(
         around(300, 64),
-        budget(max_downtime_ms=500, on_timeout=OnTimeout.CONTINUE),
+        budget(max_downtime_ms=500, on_timeout=OnTimeout.CONTINUE, **ABORT),
         device_rate=60,
     )
     assert run.job.state is JobState.CANCELLED
@@ -518,6 +527,8 @@ def test_what_hooks_take_is_no_time_for_qemu():
 @settings(max_examples=15, deadline=None)
 @given(cases, stuns, st.sampled_from(list(OnTimeout)))
 def test_with_allow_it_always_completes(job, stun, on_timeout):
+    """Where its memory fits into its part: what exceeds is the device's."""
+    job = {**job, "working_set": min(job["working_set"], 6)}
     run = Run(
         around(stun, 64 if stun else None),
         budget(
@@ -537,14 +548,107 @@ def test_with_allow_it_always_completes(job, stun, on_timeout):
 def test_every_raise_has_a_reason_and_rises(job, stun):
     run = Run(
         around(stun, 64 if stun else None),
-        budget(max_downtime_ms=1000, over_budget=OverBudget.WARN),
+        budget(
+            max_downtime_ms=1000, over_budget=OverBudget.WARN, timeout_s=120
+        ),
         **job,
     )
-    raised = [
-        d["value"]
-        for d in run.decisions
-        if d["code"] not in ("first_limit", "measured") and d["value"]
-    ]
-    assert raised == sorted(raised)
+    raised = []
+    for each in run.decisions:
+        if each["code"] == "memory_grew":
+            raised = []
+        elif each["code"] not in ("first_limit", "measured") and each["value"]:
+            raised.append(each["value"])
+        assert raised == sorted(raised)
     assert all(d["reason"] for d in run.decisions)
     assert all(0 < value <= MOST_LIMIT_MS for value in run.limits)
+
+
+@pytest.mark.parametrize("over", list(OverBudget))
+@pytest.mark.parametrize("told", [None, 48, 119])
+def test_memory_never_breaks_the_budget(over, told):
+    """160 MiB are dirty after each pass, 3.4 s: it is said, once, and it
+    goes on to its deadline."""
+    run = Run(
+        around(300, 64, told=told),
+        budget(max_downtime_ms=500, over_budget=over, timeout_s=90),
+        rate=60,
+        working_set=160,
+    )
+    assert run.job.state is JobState.CANCELLED
+    assert run.codes[-1] == "deadline"
+    said = [d for d in run.decisions if d["code"] == "not_converging"]
+    assert len(said) == 1
+    assert said[0]["action"] == "warn"
+    assert said[0]["t_s"] < 40
+    assert "only device state may exceed it" in said[0]["reason"]
+    assert max(run.limits) <= 500
+
+
+def test_it_ends_soon_after_its_memory_does():
+    run = Run(
+        around(300, 64),
+        budget(max_downtime_ms=500, timeout_s=600),
+        rate=60,
+        working_set=160,
+        quiet_after_s=100,
+    )
+    assert run.completed
+    assert run.clock.t < 115
+    assert run.job.downtime_ms < 500
+
+
+def test_memory_that_is_given_up_when_asked_for():
+    run = Run(
+        around(300, 64),
+        budget(max_downtime_ms=500, timeout_s=600, **ABORT),
+        rate=60,
+        working_set=160,
+    )
+    assert run.job.state is JobState.CANCELLED
+    assert run.codes[-1] == "cannot_converge"
+    assert run.clock.t < 60
+
+
+def test_a_limit_that_was_raised_for_a_device_is_taken_back():
+    """A load that begins after the raise, while the device still streams."""
+
+    class Later(SimulatedDeviceJob):
+        def _dirtied(self, since, until):
+            return 0.1 if until < 20 else min(60 * (until - since), 160)
+
+    run = Run(
+        around(2000, 64),
+        budget(
+            max_downtime_ms=500, over_budget=OverBudget.ALLOW, timeout_s=60
+        ),
+        job_type=Later,
+        device_rate=60,
+        framebuffer=200,
+        fixed=30,
+        rate=60,
+        working_set=160,
+    )
+    assert run.completed or run.codes[-1] == "deadline"
+    if run.completed:
+        memory_mib, _ = run.job.stopped_with
+        assert memory_mib / run.job.link * 1e3 <= 500
+
+
+def test_without_a_deadline_nothing_is_given_up():
+    """As Nova: an hour is cut here."""
+
+    class Hour(SimulatedDeviceJob):
+        def sample(self, t_s):
+            if t_s > 3700:
+                self.abort()
+            return super().sample(t_s)
+
+    run = Run(
+        around(),
+        budget(max_downtime_ms=500),
+        job_type=Hour,
+        precopy=False,
+    )
+    assert run.clock.t > 3700
+    assert run.codes[-1] == "not_converging"

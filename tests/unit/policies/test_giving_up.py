@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_livemig_gpu.model import Surroundings
+from nova_livemig_gpu.model import ActionKind, NotConverging, Surroundings
 from nova_livemig_gpu.policies.adaptive import AdaptivePolicy
 from nova_livemig_gpu.policies.giving_up import Ceiling, stuck
 from nova_livemig_gpu.policies.progress import Progress
@@ -27,6 +27,8 @@ def slowed(throttle, memory=None):
 
 
 def policy(**settings):
+    """Where giving up is asked for."""
+    settings = {"not_converging": NotConverging.ABORT, **settings}
     return AdaptivePolicy(
         builders.budget(**settings), Surroundings(overhead_ms=100)
     )
@@ -54,7 +56,8 @@ def test_auto_converge_gets_its_chance(throttle):
 def test_the_last_throttle_gets_its_passes(full, gives_up):
     """Three passes and 30 s at 99%, whatever came before."""
     decision = policy(auto_converge=True).decide(slowed(99, full))
-    assert (decision is not None) is gives_up
+    kind = decision and decision.action.kind
+    assert (kind is ActionKind.ABORT) is gives_up
 
 
 def test_the_ceiling_is_remembered_once():
@@ -92,7 +95,65 @@ def test_a_throttled_guest_is_never_given_up_sooner(
         best_s=best_s,
         memory=full,
     )
-    if stuck(progress, throttled=True):
-        assert stuck(progress, throttled=False)
+    if stuck(progress, True, 3, 30.0):
+        assert stuck(progress, False, 3, 30.0)
         assert full is not None
         assert passes - full.passes >= 3 and t_s - full.t_s >= 30
+
+
+@pytest.mark.parametrize(
+    ("passes", "t_s", "code"),
+    [
+        ([500.0], 10, None),
+        ([500.0, 500.0], 20, None),
+        ([500.0, 500.0, 500.0], 30, "not_converging"),
+        ([500.0, 500.0, 500.0], 14, None),
+        ([500.0, 450.0, 400.0], 30, None),
+    ],
+)
+def test_it_is_said_early(passes, t_s, code):
+    law = policy(not_converging=NotConverging.CONTINUE)
+    decision = law.decide(at_pass_end(passes, t_s=t_s))
+    assert (decision and decision.code) == code
+
+
+def test_it_is_said_whatever_the_prediction_says():
+    """Passes of 0.2 s, in a minute none that left less than 11 MiB; 200 ms
+    are good for 10, and the curve says that the next one ends."""
+    law = policy(not_converging=NotConverging.CONTINUE)
+    hovering = replace(
+        at_pass_end([11.0, 10.5, 11.0] * 4, t_s=2.4),
+        pass_count=400,
+        best_pass=3,
+        best_s=5.0,
+        sample=sample(70.0, 401, 1000, 11.0),
+        window=(
+            sample(68.0, 400, 900, 11.0),
+            sample(69.9, 400, 995, 11.0),
+            sample(70.0, 401, 1000, 11.0),
+        ),
+    )
+    assert law.decide(hovering).code == "not_converging"
+
+
+def test_a_throttle_that_does_not_rise_is_said_too():
+    law = policy(auto_converge=True, not_converging=NotConverging.CONTINUE)
+    early = law.decide(slowed(20))
+    assert early is None
+    late = replace(
+        slowed(20), pass_count=60, best_pass=20, best_s=0.0, warnings=()
+    )
+    late = replace(late, sample=replace(late.sample, t_s=130.0))
+    assert law.decide(late).code == "not_converging"
+
+
+def test_nothing_is_given_up_over_a_link_that_has_fallen():
+    stuck = at_pass_end([500.0] * 5, t_s=50)
+    window = tuple(
+        sample(t_s, 5, 1000 + 50 * (t_s - 48)) for t_s in (48.0, 49.0, 49.9)
+    )
+    stuck = replace(stuck, window=(*window, stuck.sample))
+    gone = replace(stuck, best_bps=10 * 50 * 2**20, best_bps_s=45.0)
+    decision = policy().decide(gone)
+    assert decision.action.kind is ActionKind.WARN
+    assert policy().decide(stuck).action.kind is ActionKind.ABORT

@@ -135,7 +135,7 @@ def test_the_limit_is_lower_under_a_throttle(
 
 def test_it_is_raised_again_where_no_limit_would_do():
     decision = law().decide(throttled(99, 210))
-    assert decision.code == "floor_reached"
+    assert decision.code == "opened"
     assert decision.action.value == 400
 
 

@@ -102,3 +102,14 @@ def test_what_cannot_be_written_is_told_and_no_more(
     report.interrupted(head, SECRET)
     assert caplog.text.count("no conductor") == 3
     assert len(caplog.text) < 3000
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("no conductor")])
+def test_a_warning_is_an_event_of_its_own_and_no_error(
+    events: Events, error: Exception | None
+) -> None:
+    events.error = error
+    report.warned(None, INSTANCE, "not_converging")
+    name = "livemig_gpu:not_converging"
+    assert events.started == ([] if error else [name])
+    assert events.ended == ({} if error else {name: ("Success", None)})
