@@ -108,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     wanted = parser.parse_args(arguments)
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
         done = list(trials(cases(wanted.files)))
@@ -117,6 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LiveMigrationError as exc:
         print(f"bench/replay: a run failed: {exc}", file=sys.stderr)
         return 1
+    finally:
+        logging.disable(before)
     missed = sum(bool(each.missed) for each in done)
     if wanted.json:
         print(json.dumps([as_json(each) for each in done], indent=1))

@@ -45,7 +45,8 @@ _ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 #: Limits with which QEMU is not meant to stop the guest yet.
 _NO_SWITCHOVER = (
-    *("first_limit", "measured", "throttled", "held", "memory_grew"),
+    *("first_limit", "measured", "throttled", "shared", "held"),
+    "memory_grew",
 )
 
 

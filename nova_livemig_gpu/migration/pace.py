@@ -13,6 +13,9 @@ every change is told to QEMU. Where there is no most any more, the limit is
 what it was at the start. A paused server is not limited, and after the switch
 to post-copy nothing is said any more.
 
+While its server stands still no limit binds it, and it has what TCP leaves it
+beside the others; the policy is told (``Progress.stopped_bps``).
+
 At the end of each pass the need is worked out anew, from what passes have
 shown and what is left; so a need that was predicted wrong is put right. After
 the switch to post-copy there is none.
@@ -76,6 +79,9 @@ class Pace:
             return progress, None
         if progress.pass_ended or progress.postcopy:
             self._tell(progress)
+        stopped_bps = self._lane.stopped_bps()
+        if stopped_bps != progress.stopped_bps:
+            progress = replace(progress, stopped_bps=stopped_bps)
         if progress.postcopy:
             return progress, None
         most_bps = self._most_bps()

@@ -84,6 +84,11 @@ class Lane:
         """What the link carries in all; None: unknown."""
         return self._sharers.terms.capacity_bps
 
+    def stopped_bps(self) -> float | None:
+        """Bytes/s that it is left with while its server stands still, which
+        no limit binds, beside the others; None: it is alone, or unknown."""
+        return self._sharers._stopped_bps(self)
+
     def leave(self) -> None:
         """Leave the link; it is left with the block in any case."""
         self._sharers._leave(self)
@@ -213,6 +218,16 @@ class Sharers:
         if share is None and terms.reserved:
             return terms.capacity_bps / len(running)
         return share
+
+    def _stopped_bps(self, lane: Lane) -> float | None:
+        with self._changing:
+            terms, running = self._terms, self._running()
+            if terms.capacity_bps is None or lane not in running:
+                return None
+            if len(running) < 2:
+                return None
+            flows = sum(each.demand.flows for each in running)
+            return terms.capacity_bps * lane.demand.flows / max(flows, 1)
 
     def _leave(self, lane: Lane) -> None:
         with self._changing:

@@ -6,7 +6,8 @@ rate, linear between its points and constant after the last.
 * What is left falls from R_k to max(R_k - B * d, 0) in the d = t_(k+1) - t_k
   seconds of the pass, and is R_(k+1) then.
 * QEMU stops the guest when R_k, or all of what the first pass left, fits into
-  B * L. The rest is sent at B.
+  B * L; inside the pass, where L has been raised since it began. The rest is
+  sent at B.
 * After the last recorded pass the same is found again and again, R / B seconds
   each.
 * A switch to post-copy, or a pause, inside a pass finds what is left of it,
@@ -80,6 +81,16 @@ class RecordedEngine(Engine):
     def set_link(self, link_bps: float) -> None:
         """The link carries what it carried."""
 
+    def set_limit(self, limit_ms: int) -> None:
+        super().set_limit(limit_ms)
+        if self.phase is not Phase.PRECOPY or self.iteration < 2:
+            return
+        _, left = self._begin(self.iteration - 1)
+        fits = self._threshold()
+        if left <= fits and self.out.left_bytes + self._fresh_bytes() <= fits:
+            self._collect()
+            self._switchover()
+
     def advance(self, until_s: float) -> None:
         if self.phase is Phase.LAST:
             super().set_link(self._recorded.sending_bps(self.t_s))
@@ -110,14 +121,23 @@ class RecordedEngine(Engine):
             page_bps = left / seconds
         self.rates = Rates(sent / seconds * WIRE, page_bps, link)
 
-    def _collect(self) -> None:
+    @property
+    def _gone(self) -> float:
+        """Share of the pass that is over."""
+        start_s, end_s = (self._begin(self.iteration - n)[0] for n in (1, 0))
+        return min((self.t_s - start_s) / (end_s - start_s), 1.0)
+
+    def _fresh_bytes(self) -> float:
+        """What has been written since the pass began."""
         start_s, left = self._begin(self.iteration - 1)
         end_s, after = self._begin(self.iteration)
-        gone = min((self.t_s - start_s) / (end_s - start_s), 1.0)
         unsent = max(left - self.rates.page_bps * (end_s - start_s), 0.0)
-        fresh = max(after - unsent, 0.0) * gone
-        if gone == 1.0:
-            self.out.left_bytes = after
+        return max(after - unsent, 0.0) * self._gone
+
+    def _collect(self) -> None:
+        fresh = self._fresh_bytes()
+        if self._gone == 1.0:
+            _, self.out.left_bytes = self._begin(self.iteration)
         else:
             self.out.left_bytes += fresh
         seconds = self.t_s - self._collected_s

@@ -23,7 +23,9 @@ goal fast
 goal gentle
     only when passes have stopped shrinking, or timeout_s is near.
 
-Under a throttle L_max is less by what the CPUs stand still at a time.
+Under a throttle L_max is less by what the CPUs stand still at a time, and
+where others share the link by what they leave less of it while the guest
+stands still (``policies.limit``).
 
 At the end of each pass, never inside one but for the first, the rest is
 predicted (``policies.outlook``) with R, B, f and L_max:
@@ -68,7 +70,11 @@ from nova_livemig_gpu.policies import (
 from nova_livemig_gpu.policies.base import Policy, bandwidth_mib_s
 from nova_livemig_gpu.policies.deadline import at_deadline
 from nova_livemig_gpu.policies.device import DevicePolicy
-from nova_livemig_gpu.policies.limit import limit_max_ms
+from nova_livemig_gpu.policies.limit import (
+    limit_max_ms,
+    lower_shared,
+    shared_ms,
+)
 from nova_livemig_gpu.policies.outlook import Outlook
 from nova_livemig_gpu.policies.progress import Progress
 
@@ -115,8 +121,11 @@ class AdaptivePolicy(Policy):
             return late
         limit_ms = throttle.limit_ms(self.limit_max_ms, progress)
         lower = throttle.lower(self.limit_max_ms, limit_ms, progress)
+        if lower is None:
+            lower = lower_shared(limit_ms, progress)
         if lower is not None:
             return lower
+        limit_ms = shared_ms(limit_ms, progress)
         if self._can_postcopy(progress):
             stuck = to_postcopy.without_gain(progress, limit_ms)
             stuck = self._unless_fallen(progress, stuck)
@@ -179,7 +188,7 @@ class AdaptivePolicy(Policy):
         if not self._can_postcopy(progress):
             return None
         view = outlook.look(progress, self.around.curve, limit)
-        return view and self._after_pass(progress, view)
+        return None if view is None else self._after_pass(progress, view)
 
     def _after_pass(
         self, progress: Progress, view: Outlook

@@ -241,7 +241,6 @@ class DevicePolicy(Policy):
             view,
         )
 
-
     def _memory_grew(self, progress: Progress, view: View) -> Decision | None:
         """Return the low limit again, if memory would break the budget."""
         stopped = progress.sample is not None and progress.sample.stopped

@@ -1,4 +1,4 @@
-"""When ``adaptive`` lets QEMU stop the guest: the downtime limit, pass by pass.
+"""When ``adaptive`` lets QEMU stop the guest: its downtime limit by passes.
 
 Names as in ``policies.adaptive``; l is the limit while a pass runs.
 

@@ -1,9 +1,18 @@
 """The most that the downtime limit may be, see ``policies.adaptive``."""
 
-from nova_livemig_gpu.model import Budget, Surroundings
+from nova_livemig_gpu.model import (
+    Action,
+    ActionKind,
+    Budget,
+    Decision,
+    Surroundings,
+)
 from nova_livemig_gpu.policies.base import Policy
+from nova_livemig_gpu.policies.progress import Progress
 
 _LEAST_MS = 10
+#: Of L_max: a limit that is so little above what it may be is left alone.
+_LITTLE = 0.05
 
 
 def limit_max_ms(budget: Budget, around: Surroundings) -> int:
@@ -21,6 +30,38 @@ def most_ms(max_downtime_ms: float, overhead_ms: float) -> int:
     """
     free = max(max_downtime_ms - overhead_ms, max_downtime_ms / 2, _LEAST_MS)
     return int(min(free, max_downtime_ms))
+
+
+def shared_ms(limit_ms: int, progress: Progress) -> int:
+    """Return L_max where others share the link.
+
+    Once the guest stands still less may be sent than now: QEMU multiplies its
+    limit with what flows now, so that it is less by as much.
+
+    Example: 400 ms, 90 MB/s flow, 60 will: 266 ms.
+    """
+    now, then = progress.bandwidth_bps(), progress.stopped_bps
+    if not now or then is None or then >= now:
+        return limit_ms
+    return max(int(limit_ms * then / now), min(limit_ms, _LEAST_MS))
+
+
+def lower_shared(limit_ms: int, progress: Progress) -> Decision | None:
+    """Return the lower limit that others on the link ask for, or None.
+
+    :param limit_ms: L_max without them
+    """
+    most, limit = shared_ms(limit_ms, progress), progress.limit_ms
+    if limit is None or limit - most <= _LITTLE * limit_ms:
+        return None
+    return Decision(
+        Action(ActionKind.SET_DOWNTIME, most),
+        code="shared",
+        reason=(
+            "others on the link leave it less while the server stands still "
+            f"than is sent now: {limit_ms} ms are {most} of now"
+        ),
+    )
 
 
 def goes_up_to_ms(policy: Policy) -> float:

@@ -3,10 +3,9 @@
 Post-copy cannot be taken back, and while it lasts the guest waits for its
 pages and the loss of either host loses it. So it is not begun over a link
 that has just fallen: what is left would take minutes that takes seconds when
-the link is back. With b what flows now (the least of what half a second and two seconds
-tell), S the most that was
-sent in two seconds of this migration, and R what is left, a switch is put off
-while
+the link is back. With b what flows now (the least of what half a second and
+two seconds tell), S the most that was sent in two seconds of this migration,
+and R what is left, a switch is put off while
 
     b < S / 2       and, once that has lasted for 10 minutes, b < S / 10
     R / b - R / S > 5 s

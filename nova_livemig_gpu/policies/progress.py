@@ -63,6 +63,8 @@ class Progress:
         job ran; None: the one from its start
     :ivar ahead_bps: bytes/s that may be sent in a while, where less may be
         now; None: what is sent now is what can be sent
+    :ivar stopped_bps: bytes/s that others on the link leave it while the
+        server stands still; None: what is sent now
     :ivar best_bps: the most that was sent in two seconds, bytes/s; 0: unknown
     :ivar best_bps_s: when at least half of that was sent last
     :ivar warnings: what has been said, see ``ActionKind.WARN``
@@ -94,6 +96,7 @@ class Progress:
     pass_ended: bool = False
     bandwidth_mib_s: int | None = None
     ahead_bps: float | None = None
+    stopped_bps: float | None = None
     best_bps: float = 0.0
     best_bps_s: float = 0.0
     warnings: tuple[Decision, ...] = ()

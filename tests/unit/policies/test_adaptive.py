@@ -349,9 +349,7 @@ def test_own_steps_only_where_they_are_needed(ahead, settings, steps):
     assert policy(around, **settings).plan().throttle == steps
 
 
-def _without_gain(
-    passes=5, waited_s=2.0, limit_ms=200, best_mib=6, **changes
-):
+def _without_gain(passes=5, waited_s=2.0, limit_ms=200, best_mib=6, **changes):
     """Seen of a growing server: each pass leaves a limit's worth unsent and
     finds as much dirty as it has sent."""
     return replace(

@@ -8,7 +8,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from nova_livemig_gpu.model import (
-    ActionKind,
     CurvePoint,
     DirtyCurve,
     Goal,

@@ -14,11 +14,12 @@ from tests import builders
 from tests.builders import MIB, at_pass_end, sample
 
 
-def flowing(*rates_mib_s, left_mib=500.0, since=Progress()):
+def flowing(*rates_mib_s, left_mib=500.0, since=None):
     """A second at each rate, looked at every quarter, in one pass."""
-    progress = since
-    t_s = since.elapsed_s
-    sent = (since.sample and since.sample.processed_bytes or 0) / MIB
+    progress = since or Progress()
+    t_s = progress.elapsed_s
+    sample_ = progress.sample
+    sent = ((sample_ and sample_.processed_bytes) or 0) / MIB
     for rate in rates_mib_s:
         for _ in range(4):
             t_s, sent = t_s + 0.25, sent + rate / 4

@@ -12,18 +12,7 @@ from nova_livemig_gpu.planning.cases import case_file, trial
 
 KEPT = sorted((Path(__file__).parents[4] / "bench" / "cases").rglob("*.json"))
 #: They wait for what the law does not do yet.
-PENDING = (
-    "burst-120s-10g",
-    "disk-six-hours",
-    "hover-500",
-    "hover-1050",
-    "idle-curve-unknown",
-    "link-falls-before-switch",
-    "six-tib-vgpu",
-    "vgpu-memory-does-not-converge",
-    "kernel-build",
-    "stress-ng",
-)
+PENDING = ("six-tib-vgpu",)
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
