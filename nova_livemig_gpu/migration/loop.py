@@ -19,6 +19,7 @@ from nova_livemig_gpu.migration.job import Clock, Job, JobRefused, Watcher
 from nova_livemig_gpu.migration.pace import Pace
 from nova_livemig_gpu.migration.paced import Paced
 from nova_livemig_gpu.migration.record import Record
+from nova_livemig_gpu.migration.switchover import Switchover
 from nova_livemig_gpu.model import (
     Action,
     ActionKind,
@@ -80,6 +81,7 @@ class SteeringLoop:
         self._poll_s = poll_s
         self._start_s = 0.0
         self._paced = Paced(job, pace, record, server)
+        self._switchover = Switchover()
 
     def run(self) -> Progress:
         """Steer until the job has ended.
@@ -118,8 +120,9 @@ class SteeringLoop:
         progress = self._paced.look(self._job.attend(progress))
         if held:
             return progress
+        self._switchover.look(progress)
         decision = self.policy.decide(progress)
-        if decision is None:
+        if decision is None or self._switchover.forbids(decision, progress):
             return progress
         return self._act(decision, progress)
 

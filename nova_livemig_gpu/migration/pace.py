@@ -10,11 +10,13 @@ Rates are rounded down to whole MiB/s, libvirt's unit, 1 MiB/s at least, so
 that shares are never more than the link together. A rate that is less than 5%
 above the one in force leaves that: what shares rise by is little then, and
 every change is told to QEMU. Where there is no most any more, the limit is
-what it was at the start. A paused server is not limited, and after the switch
-to post-copy nothing is said any more.
+what it was at the start. After the switch to post-copy nothing is said any
+more.
 
-While its server stands still no limit binds it, and it has what TCP leaves it
-beside the others; the policy is told (``Progress.stopped_bps``).
+While its server stands still, for its switchover or because it was paused, no
+limit binds it, and it has what TCP leaves it beside the others; the policy is
+told (``Progress.stopped_bps``). It needs all of the link for as long as that,
+so that the others make room with their next look.
 
 At the end of each pass the need is worked out anew, from what passes have
 shown and what is left; so a need that was predicted wrong is put right. After
@@ -77,12 +79,18 @@ class Pace:
         be set now; None: it is right as it is."""
         if progress.aborting:
             return progress, None
-        if progress.pass_ended or progress.postcopy:
-            self._tell(progress)
+        stopped = progress.sample is not None and progress.sample.stopped
         stopped_bps = self._lane.stopped_bps()
         if stopped_bps != progress.stopped_bps:
             progress = replace(progress, stopped_bps=stopped_bps)
         if progress.postcopy:
+            self._tell(progress)
+            return progress, None
+        if stopped or progress.forced:
+            self._ask_for_all()
+        elif progress.pass_ended:
+            self._tell(progress)
+        if stopped and not progress.forced:
             return progress, None
         most_bps = self._most_bps()
         if progress.forced:
@@ -99,6 +107,11 @@ class Pace:
     def give_up(self) -> None:
         """Its rate is not looked after any more."""
         self._lane.changed(UNKNOWN)
+
+    def _ask_for_all(self) -> None:
+        capacity = self._lane.capacity_bps()
+        if capacity is not None:
+            self._lane.changed(replace(self._lane.demand, need_bps=capacity))
 
     def _tell(self, progress: Progress) -> None:
         """Say what the migration needs from here on."""

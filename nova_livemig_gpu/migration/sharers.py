@@ -213,7 +213,10 @@ class Sharers:
                 terms.capacity_bps, demands
             ):
                 return None
-            shares = sharing.divide(terms.capacity_bps, demands)
+            shares = sharing.divide(
+                terms.capacity_bps,
+                sharing.urged(terms.capacity_bps, demands),
+            )
         share = shares[running.index(lane)]
         if share is None and terms.reserved:
             return terms.capacity_bps / len(running)

@@ -20,6 +20,9 @@ devices that hold S bytes, and a downtime limit of up to L_max, N is at least
 or as said above where that is more than the most that can be had: no rate
 makes it sure then.
 
+Of a running migration the curve goes straight to 0 below the shortest pass
+that was seen.
+
 Missing data: without a dirty curve or the memory the need is unknown.
 
 Example: 1 GiB, 20 MiB/s written over 128 MiB, 300 ms, 112 MiB/s at most: it
@@ -30,7 +33,7 @@ from dataclasses import dataclass, replace
 
 from nova_livemig_gpu.model import DirtyCurve, GuestMemory
 from nova_livemig_gpu.policies.progress import Progress
-from nova_livemig_gpu.prediction import qemu
+from nova_livemig_gpu.prediction import qemu, throttled
 
 _MARGIN = 1.25
 _RANGE = 64
@@ -99,10 +102,14 @@ def left(progress: Progress, before: DirtyCurve | None, load: Load) -> Load:
     within_s = load.within_s
     if within_s is not None:
         within_s = max(within_s - progress.elapsed_s, 0.0)
+    # What passes took so far is at too low a rate: of shorter ones nothing is
+    # seen yet, and a line through two that left all there is would say that
+    # no rate is enough.
+    curve = throttled.slowed(progress.curve(before), 1.0)
     return replace(
         load,
         memory=GuestMemory(pages, 0.0, _PAGE),
-        curve=progress.curve(before),
+        curve=curve,
         within_s=within_s,
     )
 

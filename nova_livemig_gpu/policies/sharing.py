@@ -14,7 +14,10 @@ others divide P = C * (those others) / n:
 
 The floor is N, as far as P goes: in order of arrival, after everyone has L.
 So the shares are never more than C together, and where the needs are, each
-gets what lets it end.
+gets what lets it end. Where the needs are more than P together, not all can
+end now, and at the very edge of its need each takes for ever: the need counts
+1.6 times then (``urged``), which is twice the least rate at which it ends, so
+that the first are soon out of the way.
 
 Where C / n is enough for the need of each, TCP's even split is as good, and
 nothing need be limited for the migrations' sake (``even``). TCP splits evenly
@@ -34,7 +37,7 @@ waits until the first has gone; were it 30, it would go, and get its 30 beside
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _BITS = 8
 _MEGA = 10**6
@@ -44,6 +47,8 @@ PAYLOAD = 0.94
 LEAST_MBPS = 50
 _ROUNDING = 1e-9
 _STEPS = 60
+#: Times its need, where there is not enough for all.
+_SOON = 1.6
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,25 @@ def divide(
     return tuple(
         None if each.need_bps is None else next(given) for each in demands
     )
+
+
+def urged(capacity: float, demands: Sequence[Demand]) -> Sequence[Demand]:
+    """Return the demands as they count where there is not enough for all.
+
+    :param demands: of all on the link
+
+    >>> [d.need_bps for d in urged(100.0, [Demand(60.0), Demand(50.0)])]
+    [96.0, 80.0]
+    """
+    known = [each for each in demands if each.need_bps is not None]
+    least = least_bps(capacity, len(demands))
+    needs = sum(_wanted(each, least, capacity) for each in known)
+    if needs <= _pool(capacity, len(known), len(demands)) * (1 + _ROUNDING):
+        return demands
+    return [
+        replace(each, need_bps=each.need_bps and _SOON * each.need_bps)
+        for each in demands
+    ]
 
 
 def even(capacity: float, demands: Sequence[Demand]) -> bool:

@@ -108,3 +108,11 @@ def test_what_is_left_at_the_end_of_a_pass():
     assert found.within_s == 40
     assert found.curve.points
     assert need.left(Progress(), None, load()) == load()
+
+
+def test_passes_that_left_all_there_is_say_nothing_of_shorter_ones():
+    """All 200 MiB were dirtied in 5 s, and in 7: at 112 MiB/s a pass takes
+    less than two."""
+    progress = at_pass_end([200, 200], 12)
+    rest = need.left(progress, None, load(limit_ms=400))
+    assert need_bps(rest, 112 * MIB) > 20 * MIB

@@ -12,6 +12,7 @@ from nova_livemig_gpu.policies.sharing import (
     even,
     least_bps,
     may_go,
+    urged,
 )
 
 MB = 1e6
@@ -177,3 +178,11 @@ def test_who_has_what_it_needs_evenly_has_it_by_shares(capacity, demands):
 def test_least():
     assert least_bps(1e9) == 50e6 / 8
     assert least_bps(8 * MB, 4) == MB
+
+
+def test_where_there_is_not_enough_the_first_is_soon_out_of_the_way():
+    enough = [Demand(60 * MB), Demand(50 * MB)]
+    assert urged(C, enough) == enough
+    short = [Demand(70 * MB), UNKNOWN, Demand(0.0), Demand(60 * MB)]
+    needs = [each.need_bps for each in urged(C, short)]
+    assert needs == [pytest.approx(112 * MB), None, 0.0, 96 * MB]
