@@ -217,6 +217,7 @@ def test_a_backend_that_hangs() -> None:
     assert verdict.live is None and "within 0.05 s" in verdict.reason
     assert backend.score() == 0
     assert time.monotonic() - begun_s < 2
+    _until(lambda: hanging.calls)  # a busy machine starts its thread late
     assert hanging.calls == 1
     hanging.go = True
     _until(lambda: backend.active() == ())
