@@ -15,8 +15,8 @@ more.
 
 While its server stands still, for its switchover or because it was paused, no
 limit binds it, and it has what TCP leaves it beside the others; the policy is
-told (``Progress.stopped_bps``). It needs all of the link for as long as that,
-so that the others make room with their next look.
+told (``Progress.stopped_bps``). In its switchover nothing is set, and it needs
+all of the link where that is scarce, so that the others soon make room.
 
 At the end of each pass the need is worked out anew, from what passes have
 shown and what is left; so a need that was predicted wrong is put right. After
@@ -86,12 +86,11 @@ class Pace:
         if progress.postcopy:
             self._tell(progress)
             return progress, None
-        if stopped or progress.forced:
-            self._ask_for_all()
-        elif progress.pass_ended:
-            self._tell(progress)
         if stopped and not progress.forced:
+            self._ask_for_room()
             return progress, None
+        if progress.pass_ended:
+            self._tell(progress)
         most_bps = self._most_bps()
         if progress.forced:
             return progress, self._decide(progress, None, "paused")
@@ -108,9 +107,10 @@ class Pace:
         """Its rate is not looked after any more."""
         self._lane.changed(UNKNOWN)
 
-    def _ask_for_all(self) -> None:
+    def _ask_for_room(self) -> None:
+        """Where others would make the pause longer, need all there is."""
         capacity = self._lane.capacity_bps()
-        if capacity is not None:
+        if capacity is not None and self._lane.crowded():
             self._lane.changed(replace(self._lane.demand, need_bps=capacity))
 
     def _tell(self, progress: Progress) -> None:

@@ -89,6 +89,10 @@ class Lane:
         no limit binds, beside the others; None: it is alone, or unknown."""
         return self._sharers._stopped_bps(self)
 
+    def crowded(self) -> bool:
+        """Whether the link is scarce for those who are on it."""
+        return self._sharers._crowded()
+
     def leave(self) -> None:
         """Leave the link; it is left with the block in any case."""
         self._sharers._leave(self)
@@ -221,6 +225,12 @@ class Sharers:
         if share is None and terms.reserved:
             return terms.capacity_bps / len(running)
         return share
+
+    def _crowded(self) -> bool:
+        with self._changing:
+            capacity = self._terms.capacity_bps
+            demands = [each.demand for each in self._running()]
+        return capacity is not None and sharing.scarce(capacity, demands)
 
     def _stopped_bps(self, lane: Lane) -> float | None:
         with self._changing:

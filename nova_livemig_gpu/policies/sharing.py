@@ -130,10 +130,16 @@ def urged(capacity: float, demands: Sequence[Demand]) -> Sequence[Demand]:
     needs = sum(_wanted(each, least, capacity) for each in known)
     if needs <= _pool(capacity, len(known), len(demands)) * (1 + _ROUNDING):
         return demands
-    return [
-        replace(each, need_bps=each.need_bps and _SOON * each.need_bps)
-        for each in demands
-    ]
+    return [_urged(each) for each in demands]
+
+
+def scarce(capacity: float, demands: Sequence[Demand]) -> bool:
+    """Whether an even split would not be enough if all needs counted so."""
+    return not even(capacity, [_urged(each) for each in demands])
+
+
+def _urged(each: Demand) -> Demand:
+    return replace(each, need_bps=each.need_bps and _SOON * each.need_bps)
 
 
 def even(capacity: float, demands: Sequence[Demand]) -> bool:

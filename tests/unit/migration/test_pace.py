@@ -258,14 +258,14 @@ def test_what_libvirt_refuses_is_asked_three_times_and_harms_nothing(
     assert job.calls[0][0] == "limit", "the policy was not held up"
 
 
-@pytest.mark.parametrize("forced", [False, True])
-def test_one_that_stands_still_needs_all_of_the_link(road, forced):
-    mine, other = road.lane(need=5 * MIB), road.lane(need=25 * MIB)
+@pytest.mark.parametrize(("need", "after"), [(5, 5), (15, 40)])
+def test_in_the_switchover_a_scarce_link_is_asked_for(road, need, after):
+    mine, other = road.lane(need=need * MIB), road.lane(need=need * MIB)
     still = sample(60, 2, 1050, 10, stopped=True)
-    progress = replace(at_pass_end([100]), sample=still, forced=forced)
+    progress = replace(at_pass_end([100]), sample=still)
     assert rate(pace(mine).look(progress)) is None
-    assert mine.demand.need_bps == C
-    assert other.share_bps() < C / 4
-    goes_on = replace(progress, sample=sample(61, 3, 1060, 10), forced=False)
+    assert mine.demand.need_bps == after * MIB
+    assert (other.share_bps() is None) is (need == after)
+    goes_on = replace(progress, sample=sample(61, 3, 1060, 10))
     pace(mine).look(goes_on)
     assert mine.demand.need_bps != C
