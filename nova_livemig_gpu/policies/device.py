@@ -46,7 +46,9 @@ wrong, but for a device that cannot be read as fast as the link sends.
    part. Memory may not, with any setting. So L is not raised, by 2 or for half
    of timeout_s, while F > M = B * L_max, since QEMU would take it for memory;
    and it goes back to 1, once raised, when more than M has been left for a
-   second or two while the guest runs (code ``memory_grew``).
+   second or two while the guest runs (code ``memory_grew``). Memory that is
+   dirtied while a device is sent for long is seen by QEMU at the end of that
+   pass only, and not held back by this.
    While the guest stands still, which its switchover does, steps 3 to 5 wait,
    for an hour from the last raise at most: the devices are sent as they are.
 5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
