@@ -12,7 +12,7 @@ say; the guest is that of ``planning.recorded``. Where there are no bounds,
 what is right is read off the trace. With the first pass whose R fits into B *
 (budget - overhead), or without one:
 
-forbidden   completes within 2 s of that, or runs on to ``timeout_s``
+forbidden   completes within 2 s or 2% of that, or runs on to ``timeout_s``
 allowed     completes by 1.1 times the first pass and the sending of what it
             left; or, where that is later, as if it were forbidden
 
@@ -36,7 +36,7 @@ _MIB = 2**20
 _MOST_MIB = 2.0**40
 _BITS_PER_S = 10**6 / 8
 _OVERHEAD_MS = 100.0
-_SOON_S, _LONGER = 2.0, 1.1
+_SOON_S, _SOON, _LONGER = 2.0, 0.02, 1.1
 _VARIANTS = {"postcopy_forbidden": "forbid", "postcopy_allowed": "allow"}
 _NAMES = ("memory_mib", "passes", "bandwidth_mbps", "settings", "bounds")
 
@@ -95,7 +95,7 @@ def derive_bounds(guest: RecordedGuest, budget: Budget) -> Bounds:
     alone_s = _precopy_ends_s(guest, budget)
     if not budget.postcopy:
         if alone_s is not None:
-            return Bounds("completed", total_s_most=alone_s + _SOON_S)
+            return Bounds("completed", total_s_most=_soon_s(alone_s))
         ends = {OnTimeout.ABORT: "cancelled", OnTimeout.CONTINUE: "running"}
         return Bounds(
             ends.get(budget.on_timeout, "completed"),
@@ -103,8 +103,12 @@ def derive_bounds(guest: RecordedGuest, budget: Budget) -> Bounds:
         )
     first_s, left = guest.passes[min(1, len(guest.passes) - 1)]
     switched_s = first_s + left * WIRE / guest.sending_bps(first_s)
-    most_s = max(switched_s * _LONGER, (alone_s or 0.0) + _SOON_S)
+    most_s = max(switched_s * _LONGER, _soon_s(alone_s or 0.0))
     return Bounds("completed", total_s_most=most_s)
+
+
+def _soon_s(at_s: float) -> float:
+    return at_s + max(_SOON_S, _SOON * at_s)
 
 
 def _precopy_ends_s(guest: RecordedGuest, budget: Budget) -> float | None:

@@ -11,14 +11,10 @@ import pytest
 from nova_livemig_gpu.planning.cases import case_file, trial
 
 KEPT = sorted((Path(__file__).parents[4] / "bench" / "cases").rglob("*.json"))
-#: They wait for what the law does not do yet.
-PENDING = ("six-tib-vgpu",)
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_the_bounds_hold(path):
-    if path.stem in PENDING:
-        pytest.skip("the law does not hold it yet")
     for case in case_file.load(path):
         for found in trial.run(replace(case, seeds=case.seeds[:1])):
             assert not found.missed, found.decisions[-3:]
