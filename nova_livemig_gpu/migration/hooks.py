@@ -24,13 +24,12 @@ after_pass
     which does not wait; a call is left out while the one before it runs.
 before_switchover
     Once, before this package lets QEMU stop the server: before the limit is
-    raised at the end of the memory passes (a server with a device, goal
-    gentle), before post-copy and before a forced end. QEMU itself chooses
-    the moment, milliseconds to seconds later, and libvirt tells nobody. With
-    goal fast and no device the limit is enough from the start, and this is
-    called only where it turns out not to be; neither is it called where QEMU
-    got by with the low limit, as it does with a device that was copied
-    before and hardly changes (PRE_COPY).
+    raised at the end of the memory passes, before post-copy and before a
+    forced end. QEMU itself chooses the moment, milliseconds to seconds later,
+    and libvirt tells nobody. It is not called where QEMU got by with the low
+    limit that holds while passes run, as it does with a server that hardly
+    writes, or with a device that was copied before and hardly changes
+    (PRE_COPY).
 after_switchover
     The server runs at its destination, as far as the source knows.
 completed, failed
