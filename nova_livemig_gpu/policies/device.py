@@ -47,8 +47,9 @@ wrong, but for a device that cannot be read as fast as the link sends.
    of timeout_s, while F > M = B * L_max, since QEMU would take it for memory;
    and it goes back to 1, once raised, when more than M has been left for a
    second or two while the guest runs (code ``memory_grew``). Memory that is
-   dirtied while a device is sent for long is seen by QEMU at the end of that
-   pass only, and not held back by this.
+   dirtied while a device is sent is seen by QEMU at the end of that pass only:
+   hence the wait for the first copy in 1 and 3, for which a device of unknown
+   size gets what the link carries in two minutes, or half of timeout_s.
    While the guest stands still, which its switchover does, steps 3 to 5 wait,
    for an hour from the last raise at most: the devices are sent as they are.
 5. Nothing more can be raised, and 6. the deadline: ``policies.device_end``.
@@ -167,7 +168,7 @@ class DevicePolicy(Policy):
         if half_time:
             return self._first_raise(progress, view, "half of timeout_s is up")
         if settled:
-            if device_state.first_copy(self.around, progress, view):
+            if self._first_copy(progress, view):
                 return None
             if device_state.may_stop(progress):
                 return None
@@ -183,6 +184,15 @@ class DevicePolicy(Policy):
             f"the link carries {mib(view.link_bps)}/s",
             view,
         )
+
+    def _first_copy(self, progress: Progress, view: View) -> bool:
+        """Whether a first copy is worth waiting for: one of unknown size is
+        for half of timeout_s."""
+        stun = self.around.stun
+        sized = stun is not None and stun.framebuffer_bytes is not None
+        if not sized and self._half_time(progress):
+            return False
+        return device_state.first_copy(self.around, view)
 
     def _half_time(self, progress: Progress) -> bool:
         whole_s = self.budget.timeout_s
@@ -214,7 +224,7 @@ class DevicePolicy(Policy):
         grown = self._memory_grew(progress, view)
         if grown is not None:
             return grown
-        if device_state.first_copy(self.around, progress, view):
+        if self._first_copy(progress, view):
             return None
         since_s = progress.elapsed_s - progress.limit_s
         patience_s = _PATIENCE_S

@@ -20,7 +20,8 @@ MARGIN = 1.25
 #: A device that sends at this share of the link's rate is not idle.
 _STREAMING = 0.5
 _REPEATED = 2
-_FIRST_COPY_S = 30.0
+#: Of what the link carries, where the framebuffer is unknown.
+_FIRST_COPY_S = 120.0
 #: The window of Progress is 2 s long; with looks every second this is left.
 _IDLE_S = 1.0
 #: QEMU stops by itself within, where memory is all that it counts.
@@ -165,14 +166,16 @@ def _floor_bytes(progress: Progress, left: float) -> float:
     return max(left, float(progress.passes[-1].dirtied_bytes))
 
 
-def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
+def first_copy(around: Surroundings, view: View) -> bool:
     """Whether the device still sends its state for the first time.
 
     It sends at half the link's rate at least, and has sent less than twice
     its framebuffer: one that changes half of what the link carries has sent
-    as much until nothing is left. Where the framebuffer is unknown, for up to
-    30 s from the start. A device that streams for ever is not waited for
-    again after each limit, else the deadline would come first.
+    as much until nothing is left. Where the framebuffer is unknown it has sent
+    less than the link carries in two minutes: what memory is dirtied meanwhile
+    is found by QEMU only afterwards, and would be in the pause. A device that
+    streams for ever is not waited for again after each limit, else the
+    deadline would come first.
     """
     if view.sent_bps is None or view.sent_bytes is None:
         return False
@@ -181,7 +184,7 @@ def first_copy(around: Surroundings, progress: Progress, view: View) -> bool:
     size = around.stun.framebuffer_bytes if around.stun else None
     if size is not None:
         return view.sent_bytes < _REPEATED * size
-    return progress.elapsed_s < _FIRST_COPY_S
+    return view.sent_bytes < _FIRST_COPY_S * view.link_bps
 
 
 def fits_since_s(
@@ -192,7 +195,7 @@ def fits_since_s(
 
     ``progress.memory`` is what the sample before has shown.
     """
-    if first_copy(around, progress, view):
+    if first_copy(around, view):
         return None
     if view.ram_bytes > view.bytes_of(progress.limit_ms or 0):
         return None
