@@ -52,7 +52,9 @@ def lower_shared(limit_ms: int, progress: Progress) -> Decision | None:
     :param limit_ms: L_max without them
     """
     most, limit = shared_ms(limit_ms, progress), progress.limit_ms
-    if limit is None or limit - most <= _LITTLE * limit_ms:
+    if limit is None or most == limit_ms:
+        return None
+    if limit - most <= _LITTLE * limit_ms:
         return None
     return Decision(
         Action(ActionKind.SET_DOWNTIME, most),
