@@ -33,6 +33,8 @@ OPTIONS: Sections = {"livemig_gpu": {"hooks": "check_slow"}}
 SECONDS = (0, 1, 2, 3, 4, 6, 8)
 #: That a request is repeated for, where the API says that it is too early
 PATIENCE_S = 15
+#: After it nothing more becomes of a server
+SETTLED_S = 3
 #: A force-complete that counts ends a migration within that
 FORCED_S = 40
 
@@ -131,6 +133,8 @@ def _note(
     """Whether it ended as it was asked to, the server ACTIVE and running
     once, on that host."""
     wanted = "cancelled" if host == trip.source else "completed"
+    # Nova says ERROR a moment after the migration is over.
+    time.sleep(SETTLED_S)
     server = world.client.server_show(trip.server_id)
     where = world.domains(trip.server_id)
     for _ in range(20):
