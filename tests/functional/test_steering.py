@@ -112,14 +112,15 @@ class SuccessTests(SteeringTestBase):
 
     def test_settings_of_the_flavor_reach_libvirt(self) -> None:
         server = self.boot(
-            max_downtime_ms="700", postcopy="allow", bandwidth_mbps="400"
+            max_downtime_ms="40", postcopy="allow", bandwidth_mbps="400"
         )
         job = self.start_migration(server)
         self.wait_until(lambda: job.downtimes)
         job.complete()
         self._wait_for_migration_status(server, ["completed"])
-        # 700 ms less the 100 ms that switching over costs.
-        self.assertEqual([600], job.downtimes)
+        # Switching over costs 100 ms: half of the budget is kept. It is below
+        # the 30 ms of everybody's first passes.
+        self.assertEqual([20], job.downtimes)
         self.assertTrue(job.flags & libvirt.VIR_MIGRATE_POSTCOPY)
         self.assertFalse(job.flags & libvirt.VIR_MIGRATE_AUTO_CONVERGE)
         self.assertEqual(48, job.params["bandwidth"])
@@ -154,16 +155,20 @@ class SuccessTests(SteeringTestBase):
         self.assertEqual(500, facts.max_downtime_ms)
 
     def test_a_running_migration_is_counted_at_both_ends(self) -> None:
-        """By Nova's own records, in the next audit."""
+        """By Nova's own records, in the next audit or the one after it."""
         server = self.boot()
         job = self.start_migration(server)
-        self._run_periodics()
-        counts = {}
-        for name, compute in self.computes.items():
-            (node,) = compute.manager.rt.compute_nodes.values()
-            facts = codec.decode(node.stats)
-            counts[name] = (facts.migrations_out, facts.migrations_in)
-        self.assertEqual({"src": (1, 0), "dest": (0, 1)}, counts)
+
+        def counts() -> dict[str, tuple[int | None, int | None]]:
+            self._run_periodics()
+            result = {}
+            for name, compute in self.computes.items():
+                (node,) = compute.manager.rt.compute_nodes.values()
+                facts = codec.decode(node.stats)
+                result[name] = (facts.migrations_out, facts.migrations_in)
+            return result
+
+        self.wait_until(lambda: counts() == {"src": (1, 0), "dest": (0, 1)})
         job.complete()
         self._wait_for_migration_status(server, ["completed"])
 
