@@ -125,6 +125,9 @@ def test_a_loaded_guest_arrives_with_every_byte(
         assert found.status == "running (post-copy)"
         assert found.end.postcopy
     else:
-        assert found.codes() == ["first_limit"]
+        # Held back while passes run, raised when one has ended, never above
+        # the budget less what switching over costs.
+        assert set(found.codes()[1:]) <= {"held", "opened", "floor_reached"}
         assert not found.end.postcopy
-        assert found.end.limit_ms == 200
+        assert found.end.limit_ms is not None
+        assert 30 <= found.end.limit_ms <= 200
