@@ -17,10 +17,12 @@ class Departure:
     """Of one migration.
 
     :ivar reason: why it was given up; None: it was not
+    :ivar watched: Nova's monitor was called for it
     """
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self.watched = False
         self._changing = threading.Lock()
         self._wake: list[Callable[[], None]] = []
         self._gone = False

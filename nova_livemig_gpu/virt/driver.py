@@ -468,11 +468,17 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
             attempt(self._publisher.renew)
 
     def _never_began(self, instance: Any, error: Exception) -> bool:
-        """Nova's ``_live_migration`` looks for the guest before all else."""
+        """Nova's ``_live_migration`` looks for the guest before all else.
+
+        It does so again, to abort, after an error of a migration that its
+        monitor has concluded: of one that has left, nothing is rolled back.
+        """
+        leaving = self._departure(instance)
         return (
             isinstance(error, InstanceNotFound)
             and instance.uuid not in self.active_migrations
-            and self._departure(instance) is not None
+            and leaving is not None
+            and not leaving.watched
         )
 
     def _departure(self, instance: Any) -> Departure | None:
@@ -557,6 +563,9 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
         recover method and clears ``active_migrations`` as ever. After a
         fault of ours it is given the running job.
         """
+        departure = self._departure(instance)
+        if departure is not None:
+            departure.watched = True
         session = self._session(instance)
         shown = guest
         if session is not None:
@@ -570,7 +579,6 @@ class LibvirtDriver(libvirt_driver.LibvirtDriver):
                 instance=instance,
                 otherwise=guest,
             )
-        departure = self._departure(instance)
         if departure is not None:
             force = functools.partial(
                 super().live_migration_force_complete, instance

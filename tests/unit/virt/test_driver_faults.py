@@ -77,7 +77,7 @@ def _calls() -> list[str]:
             found.add(f"{owner.id}.{node.attr}")
         if isinstance(owner, ast.Attribute) and owner.attr in PARTS:
             found.add(f"{owner.attr}.{node.attr}")
-    values = {"session.instance", "session.failed"}
+    values = {"session.instance", "session.failed", "departure.watched"}
     of_constructor = {
         "_steering.arrivals",
         "service.make",
@@ -120,6 +120,7 @@ class Parts:
             "session": SimpleNamespace(
                 instance=SimpleNamespace(uuid="u1"), failed=True
             ),
+            "departure": SimpleNamespace(watched=False),
         }
         session = self.made["session"] if steered else None
         self.answers = {
@@ -409,6 +410,27 @@ def test_whose_guest_is_not_there_is_rolled_back(
         return
     run("_live_migration", parts, gone, args)
     assert told == [{"migration_status": "failed"}]
+
+
+@pytest.mark.parametrize("steered", [False, True])
+def test_what_has_left_is_not_rolled_back(
+    steered: bool, monkeypatch: pytest.MonkeyPatch, run: Any
+) -> None:
+    """An error of the operation of a server that has left: Nova's
+    ``_live_migration`` wants to abort, and finds no guest."""
+    parts = Parts("nothing.at_all", "called", Fault(), steered)
+    gone = exception.InstanceNotFound(instance_id="u1")
+
+    def concluded(driver: Any, *args: Any) -> None:
+        driver._live_migration_monitor(*arguments("_live_migration_monitor"))
+        raise gone
+
+    stock = libvirt_driver.LibvirtDriver
+    *_, driver, _ = run("_live_migration", parts, None)
+    monkeypatch.setattr(stock, "_live_migration", concluded)
+    monkeypatch.setattr(stock, "_live_migration_monitor", lambda *args: None)
+    with pytest.raises(exception.InstanceNotFound):
+        driver._live_migration(*arguments("_live_migration"))
 
 
 @pytest.mark.parametrize("ours", [False, True])
