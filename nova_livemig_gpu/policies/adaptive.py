@@ -126,6 +126,9 @@ class AdaptivePolicy(Policy):
         if lower is not None:
             return lower
         limit_ms = shared_ms(limit_ms, progress)
+        blind = held_limit.without_telemetry(progress, limit_ms)
+        if blind is not None:
+            return blind
         if self._can_postcopy(progress):
             stuck = to_postcopy.without_gain(progress, limit_ms)
             stuck = self._unless_fallen(progress, stuck)

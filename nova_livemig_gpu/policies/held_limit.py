@@ -47,8 +47,10 @@ inside a pass
 
 B is what flows now, where less flows than will, since QEMU takes that.
 
-Missing data: without R or B the limit stays as it is; without a curve from
-before the start the first pass tells it.
+Missing data: where no sample of the last two seconds tells R, the pass, or
+what is sent, 10 s after the start or later, L = L_max (``opened``): Nova would
+let QEMU stop as well. Without R or B for less the limit stays as it is;
+without a curve from before the start the first pass tells it.
 
 Example: budget 500 ms, L_max 400, B = 113 MiB/s, 77 MiB/s written all over 2
 GiB. With l = 400 ms passes of half a second leave 45 MiB unsent and find 25
@@ -63,6 +65,7 @@ from nova_livemig_gpu.model import (
     Decision,
     DirtyCurve,
     Goal,
+    Sample,
 )
 from nova_livemig_gpu.policies.outlook import Outlook, mib
 from nova_livemig_gpu.policies.progress import Progress
@@ -80,6 +83,8 @@ _CHANCES = 2
 _WORTH = 0.75
 _RESERVE = 0.2
 _FROM_S, _TO_S = 1.0, 2.0
+#: After the start, without telemetry.
+_BLIND_S = 10.0
 #: What a limit that was raised gets to end it, at least.
 _PATIENCE_PASSES, _PATIENCE_S, _PATIENCE = 5, 2.0, 3
 
@@ -111,6 +116,34 @@ def after_pass(
     if patient and not _short_of_time(budget, progress, view):
         return _held(progress, view)
     return _running(progress, view, before)
+
+
+def without_telemetry(progress: Progress, limit_ms: int) -> Decision | None:
+    """Return the most that the limit may be, where passes cannot be seen."""
+    limit, newest = progress.limit_ms, progress.sample
+    if limit is None or limit >= limit_ms or newest is None:
+        return None
+    # A sample without a pass is in no window.
+    window = (*progress.window, newest)
+    if progress.elapsed_s < _BLIND_S or any(map(_tells, window)):
+        return None
+    return Decision(
+        Action(ActionKind.SET_DOWNTIME, limit_ms),
+        code="opened",
+        reason="libvirt does not tell how far the migration is",
+    )
+
+
+def _tells(sample: Sample) -> bool:
+    """While disks are copied there is nothing to tell yet."""
+    if sample.disk_remaining_bytes:
+        return True
+    sent = (sample.processed_bytes, sample.memory_bps)
+    return (
+        sample.remaining_bytes is not None
+        and sample.iteration is not None
+        and any(each is not None for each in sent)
+    )
 
 
 def _running(

@@ -54,6 +54,45 @@ def sending(t_s, **changes):
     return replace(progress, **settings)
 
 
+def without(t_s, fields, **more):
+    """1 GiB at 50 MiB/s, of which some fields are never told."""
+    progress = replace(Progress(), limit_ms=30, limit_code="first_limit")
+    for tick in range(int(t_s / 0.5) + 1):
+        at_s = tick * 0.5
+        sent = min(at_s * 50, 1000)
+        whole = sample(at_s, 1, sent, 1024 - sent)
+        missing = dict.fromkeys(fields)
+        progress = progress.advance(replace(whole, **missing, **more))
+    return replace(progress, limit_ms=30, limit_code="first_limit")
+
+
+BLIND = (
+    ("remaining_bytes",),
+    ("iteration",),
+    ("processed_bytes", "memory_bps"),
+)
+
+
+@pytest.mark.parametrize("fields", BLIND, ids=str)
+@pytest.mark.parametrize("goal", Goal)
+def test_without_telemetry_the_limit_is_not_held_back_for_ever(fields, goal):
+    law = policy(None, goal=goal)
+    assert law.decide(without(9.0, fields)) is None
+    decision = law.decide(without(12.0, fields))
+    assert decision.code == "opened"
+    assert decision.action.value == law.limit_max_ms
+
+
+@pytest.mark.parametrize("fields", BLIND, ids=str)
+def test_what_cannot_be_told_while_disks_are_copied_opens_nothing(fields):
+    progress = without(12.0, fields, disk_remaining_bytes=1)
+    assert policy(None).decide(progress) is None
+
+
+def test_with_telemetry_the_limit_stays_held_back_in_the_first_pass():
+    assert policy(None).decide(without(12.0, ())) is None
+
+
 def test_what_a_quiet_guest_needs_is_there_already():
     assert policy().decide(sending(1.5)) is None
 
