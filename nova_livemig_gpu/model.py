@@ -188,6 +188,11 @@ class Pass:
     throttle_percent: int = 0
 
     @property
+    def left_bytes(self) -> int:
+        """What the next pass has to send."""
+        return self.dirtied_bytes + self.unsent_bytes
+
+    @property
     def duration_s(self) -> float:
         return self.end_s - self.start_s
 

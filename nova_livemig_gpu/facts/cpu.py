@@ -42,14 +42,14 @@ def parse(
     domain = _root(domain_capabilities)
     mode = _host_model(domain)
     return CpuFacts(
-        vendor=_text(mode, "vendor") or _text(cpu, "vendor"),
-        model=_text(mode, "model") or _text(cpu, "model"),
+        vendor=text(mode, "vendor") or text(cpu, "vendor"),
+        model=text(mode, "model") or text(cpu, "model"),
         features=features(expanded_cpu),
         tsc_hz=_whole(counter, "frequency"),
         tsc_scaling=_truth(counter, "scaling"),
         models=_models(domain),
-        arch=_text(cpu, "arch"),
-        virt_type=_text(domain, "domain"),
+        arch=text(cpu, "arch"),
+        virt_type=text(domain, "domain"),
     )
 
 
@@ -111,9 +111,10 @@ def _root(xml: str | None) -> ET.Element | None:
         return None
 
 
-def _text(element: ET.Element | None, path: str) -> str | None:
-    text = "" if element is None else element.findtext(path) or ""
-    return text.strip() or None
+def text(element: ET.Element | None, path: str) -> str | None:
+    """Return what a part of an element says; None: nothing."""
+    content = "" if element is None else element.findtext(path) or ""
+    return content.strip() or None
 
 
 def _whole(element: ET.Element | None, name: str) -> int | None:

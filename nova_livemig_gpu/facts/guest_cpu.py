@@ -32,8 +32,8 @@ def parse(domain_xml: str) -> tuple[GuestCpu, str | None] | None:
         domain = ET.fromstring(domain_xml)
     except (ET.ParseError, ValueError):
         return None
-    server = (domain.findtext("uuid") or "").strip()
-    if not server:
+    server = cpu.text(domain, "uuid")
+    if server is None:
         return None
     machine = domain.find("./os/type")
     told = {} if machine is None else machine.attrib
@@ -44,7 +44,7 @@ def parse(domain_xml: str) -> tuple[GuestCpu, str | None] | None:
         arch=told.get("arch"),
         virt_type=domain.get("type"),
         machine_type=told.get("machine"),
-        vendor=_vendor(element) if named else None,
+        vendor=cpu.text(element, "vendor") if named else None,
         features=None if named else frozenset(),
         passthrough=element is not None
         and element.get("mode") in _PASSTHROUGH,
@@ -57,18 +57,9 @@ def _compared(element: ET.Element | None) -> str | None:
     """Return the CPU that libvirt holds against a host, if it does."""
     if element is None or element.get("mode") in _PASSTHROUGH:
         return None
-    if element.get("check") == "none" or not _has_model(element):
+    if element.get("check") == "none" or not cpu.text(element, "model"):
         return None
     return cpu.named_cpu_xml(element)
-
-
-def _has_model(element: ET.Element) -> bool:
-    return bool((element.findtext("model") or "").strip())
-
-
-def _vendor(element: ET.Element | None) -> str | None:
-    text = "" if element is None else element.findtext("vendor") or ""
-    return text.strip() or None
 
 
 def _tsc_hz(domain: ET.Element) -> int | None:

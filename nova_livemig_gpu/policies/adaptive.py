@@ -122,10 +122,10 @@ class AdaptivePolicy(Policy):
         limit_ms = throttle.limit_ms(self.limit_max_ms, progress)
         lower = throttle.lower(self.limit_max_ms, limit_ms, progress)
         if lower is None:
-            lower = lower_shared(limit_ms, progress)
+            alone_ms, limit_ms = limit_ms, shared_ms(limit_ms, progress)
+            lower = lower_shared(alone_ms, limit_ms, progress)
         if lower is not None:
             return lower
-        limit_ms = shared_ms(limit_ms, progress)
         blind = held_limit.without_telemetry(progress, limit_ms)
         if blind is not None:
             return blind

@@ -167,14 +167,14 @@ def _helps(
         yield "postcopy = allow"
     if not budget.auto_converge:
         yield "auto_converge = allow"
+    if view.precopy.converges:
+        return
     needed_ms = view.precopy.floor_bytes / view.bandwidth_bps * 1e3
-    needed_ms = int(needed_ms + around.overhead_ms) + 1
-    if not view.precopy.converges:
-        yield f"a max_downtime_ms of {needed_ms}"
+    yield f"a max_downtime_ms of {int(needed_ms + around.overhead_ms) + 1}"
     for factor in _FASTER:
         rate = view.bandwidth_bps * factor
         ahead = precopy.predict(curve, view.left_bytes, rate, view.limit_ms)
-        if ahead.converges and not view.precopy.converges:
+        if ahead.converges:
             yield f"{rate * _BITS / _MEGA:.0f} Mbit/s for it"
             return
 

@@ -127,10 +127,8 @@ def without_telemetry(progress: Progress, limit_ms: int) -> Decision | None:
     window = (*progress.window, newest)
     if progress.elapsed_s < _BLIND_S or any(map(_tells, window)):
         return None
-    return Decision(
-        Action(ActionKind.SET_DOWNTIME, limit_ms),
-        code="opened",
-        reason="libvirt does not tell how far the migration is",
+    return _set(
+        limit_ms, "opened", "libvirt does not tell how far the migration is"
     )
 
 
@@ -256,14 +254,16 @@ def _why_now(
 
 
 def _level(progress: Progress) -> bool:
-    left = [each.dirtied_bytes + each.unsent_bytes for each in progress.passes]
-    return len(left) > 1 and left[-1] >= _LEVEL * left[-2]
+    newest = progress.passes[-2:]
+    if len(newest) < 2:
+        return False
+    return newest[1].left_bytes >= _LEVEL * newest[0].left_bytes
 
 
 def _has_fitted(progress: Progress, view: Outlook) -> bool:
     """Whether passes that fit have gone by, whatever was predicted."""
-    left = [each.dirtied_bytes + each.unsent_bytes for each in progress.passes]
-    return sum(each <= view.fits_bytes for each in left) >= _CHANCES
+    fits = (each.left_bytes <= view.fits_bytes for each in progress.passes)
+    return sum(fits) >= _CHANCES
 
 
 def _costs(
@@ -324,12 +324,14 @@ def in_first_pass(
     memory, rate = whole_memory(now), now.bandwidth_bps
     limit = int(least.limit_ms(memory, now.curve, rate, limit_max_ms))
     held = held_ms(limit_max_ms)
+    if limit <= held:
+        return None
     open_s = qemu.predict(memory, now.curve, rate, limit).total_s
+    if open_s is None:
+        return None
     held_s = qemu.predict(
         memory, now.curve, rate, limit_max_ms, held_ms=held
     ).total_s
-    if limit <= held or open_s is None:
-        return None
     if held_s is not None and held_s <= (1 + LATER) * open_s:
         return None
     return _set(

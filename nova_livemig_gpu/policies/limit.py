@@ -46,23 +46,39 @@ def shared_ms(limit_ms: int, progress: Progress) -> int:
     return max(int(limit_ms * then / now), min(limit_ms, _LEAST_MS))
 
 
-def lower_shared(limit_ms: int, progress: Progress) -> Decision | None:
-    """Return the lower limit that others on the link ask for, or None.
+def lowered(
+    limit_max_ms: int, most_ms: int, progress: Progress, code: str, reason: str
+) -> Decision | None:
+    """Return the limit that is in force no longer than it may be, or None.
 
-    :param limit_ms: L_max without them
+    :param limit_max_ms: L_max, were it not for what the reason says
+    :param most_ms: what it may be now
     """
-    most, limit = shared_ms(limit_ms, progress), progress.limit_ms
-    if limit is None or most == limit_ms:
+    limit = progress.limit_ms
+    if limit is None or most_ms == limit_max_ms:
         return None
-    if limit - most <= _LITTLE * limit_ms:
+    if limit - most_ms <= _LITTLE * limit_max_ms:
         return None
     return Decision(
-        Action(ActionKind.SET_DOWNTIME, most),
-        code="shared",
-        reason=(
-            "others on the link leave it less while the server stands still "
-            f"than is sent now: {limit_ms} ms are {most} of now"
-        ),
+        Action(ActionKind.SET_DOWNTIME, most_ms), code=code, reason=reason
+    )
+
+
+def lower_shared(
+    limit_max_ms: int, most_ms: int, progress: Progress
+) -> Decision | None:
+    """Return the lower limit that others on the link ask for, or None.
+
+    :param limit_max_ms: L_max without them
+    :param most_ms: what ``shared_ms`` says
+    """
+    return lowered(
+        limit_max_ms,
+        most_ms,
+        progress,
+        "shared",
+        "others on the link leave it less while the server stands still "
+        f"than is sent now: {limit_max_ms} ms are {most_ms} of now",
     )
 
 

@@ -57,8 +57,7 @@ def look(
     curve = progress.curve(before)
     left = float(sample.remaining_bytes)
     if not progress.pass_ended and progress.passes:
-        done = progress.passes[-1]
-        waited = float(done.dirtied_bytes + done.unsent_bytes)
+        waited = float(progress.passes[-1].left_bytes)
         pass_s = progress.elapsed_s - progress.pass_start_s
         left = bitmap.after(curve, max(waited, left), left, pass_s)
     return Outlook(

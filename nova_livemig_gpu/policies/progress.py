@@ -27,7 +27,7 @@ _STEADY_S = 0.5
 #: What flows just now is taken over this much of the past.
 _FLOW_S = 0.5
 #: The first bytes go into the source's socket, faster than the link.
-_SOCKET_S = 1.0
+SOCKET_S = 1.0
 _VFIO_S = 0.6
 _STEADY_PASSES = 4
 _KEPT_PASSES = 15
@@ -158,7 +158,7 @@ class Progress:
         start_s, now_s = window[0].t_s, window[-1].t_s
         if (
             now_s - start_s < _RATE_WINDOW_S / 2
-            or start_s < self.first.t_s + _SOCKET_S
+            or start_s < self.first.t_s + SOCKET_S
         ):
             return self.best_bps, self.best_bps_s
         rate = _rate(window) or 0.0

@@ -29,13 +29,9 @@ Example: L_max 350 ms. Highest 94: 157 ms. p = 80: 80, 94, 99. p = 97: 94, 97,
 99. Unknown: 50, 70, 90, 99. At 90: 90 ms, a limit of 260.
 """
 
-from nova_livemig_gpu.model import (
-    Action,
-    ActionKind,
-    Decision,
-    ThrottleSteps,
-)
+from nova_livemig_gpu.model import Decision, ThrottleSteps
 from nova_livemig_gpu.policies.giving_up import Ceiling
+from nova_livemig_gpu.policies.limit import lowered
 from nova_livemig_gpu.policies.progress import Progress
 from nova_livemig_gpu.prediction.throttled import MOST, stall_ms
 
@@ -43,8 +39,6 @@ _UNKNOWN = 50
 _MOST_STEP = 20
 _RAISES = 3
 _PATIENCE_S = 10.0
-#: Of L_max: a limit that is so little above what it may be is left alone.
-_LITTLE = 0.05
 
 
 def steps(needed_percent: int | None, limit_max_ms: int) -> ThrottleSteps:
@@ -98,18 +92,13 @@ def lower(
 
     :param most_ms: what ``limit_ms`` says
     """
-    limit = progress.limit_ms
-    if limit is None or most_ms == limit_max_ms:
-        return None
-    if limit - most_ms <= _LITTLE * limit_max_ms:
-        return None
-    return Decision(
-        Action(ActionKind.SET_DOWNTIME, most_ms),
-        code="throttled",
-        reason=(
-            f"the throttle lets the CPUs stand still for "
-            f"{limit_max_ms - most_ms} ms at a time"
-        ),
+    return lowered(
+        limit_max_ms,
+        most_ms,
+        progress,
+        "throttled",
+        f"the throttle lets the CPUs stand still for "
+        f"{limit_max_ms - most_ms} ms at a time",
     )
 
 

@@ -42,7 +42,7 @@ from nova_livemig_gpu.model import (
 )
 from nova_livemig_gpu.policies import link_fall
 from nova_livemig_gpu.policies.outlook import Outlook, mib
-from nova_livemig_gpu.policies.progress import Progress
+from nova_livemig_gpu.policies.progress import SOCKET_S, Progress
 from nova_livemig_gpu.policies.start import sending, whole_memory
 from nova_livemig_gpu.prediction import early
 
@@ -52,8 +52,6 @@ PUT_OFF = "link_fallen"
 _PASSES, _PASSES_S = 5, 2.0
 _SAVING_S = 0.5
 _SAVING_SHARE = 0.1
-#: The first bytes go into the source's socket, faster than the link.
-_SENDING_S = 1.0
 
 
 def saves(saving_s: float, whole_s: float) -> bool:
@@ -166,7 +164,7 @@ def in_first_pass(
     :param limit_ms: L_max
     """
     now = sending(progress, before)
-    if now is None or now.sending_s < _SENDING_S:
+    if now is None or now.sending_s < SOCKET_S:
         return None
     rate, memory = now.bandwidth_bps, whole_memory(now)
     again = early.again_bytes(now.curve, now.sending_s, now.gone_share)

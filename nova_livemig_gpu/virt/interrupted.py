@@ -72,10 +72,8 @@ class Interrupted:
                 continue
             reason = STOPPED
             if postcopy:
-                reason = (
-                    f"{_INTERRUPTED}; it was in post-copy: the server runs on "
-                    f"{migration.dest_compute}"
-                )
+                there = _in_postcopy(migration.dest_compute)
+                reason = f"{_INTERRUPTED}; {there}"
             try:
                 head = {
                     "server": migration.instance_uuid,
@@ -155,10 +153,7 @@ class Interrupted:
             connection = self._driver._host.get_connection()
             domain = connection.lookupByUUIDString(found["server"])
             if errors.left_by_postcopy(domain.state()):
-                return (
-                    "it was in post-copy: the server runs on "
-                    f"{found.get('destination')}"
-                )
+                return _in_postcopy(found.get("destination"))
         except Exception as exc:
             if not errors.domain_gone(exc):
                 return f"where the server is now is not known: {exc}"
@@ -167,3 +162,7 @@ class Interrupted:
                 f"{found.get('destination')}"
             )
         return f"the server is on {CONF.host}"
+
+
+def _in_postcopy(destination: str | None) -> str:
+    return f"it was in post-copy: the server runs on {destination}"

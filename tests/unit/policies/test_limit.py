@@ -30,7 +30,7 @@ def test_beside_others_it_is_less(then_mib_s, limit_ms):
 )
 def test_a_limit_in_force_is_lowered_with_it(limit_ms, lower_ms):
     given = replace(NOW, limit_ms=limit_ms, stopped_bps=25.0 * MIB)
-    decision = lower_shared(200, given)
+    decision = lower_shared(200, shared_ms(200, given), given)
     assert (decision and decision.action.value) == lower_ms
 
 
