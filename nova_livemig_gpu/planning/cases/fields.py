@@ -47,6 +47,15 @@ class Fields:
         """Whether a field is there and is not null."""
         return self.body.get(name) is not None
 
+    def only_and_notes(self, *names: str) -> None:
+        """Refuse every other field but texts, which are for readers."""
+        notes = [
+            name
+            for name, value in self.body.items()
+            if isinstance(value, str) and name not in names
+        ]
+        self.only(*names, *notes)
+
     def only(self, *names: str) -> None:
         """Refuse every other field."""
         for name in self.body:

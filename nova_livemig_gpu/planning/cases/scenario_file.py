@@ -69,8 +69,7 @@ def parse(fields: Fields) -> Case:
 
     :raises InvalidCase: naming file and field
     """
-    notes = [k for k, v in fields.body.items() if isinstance(v, str)]
-    fields.only(*_NAMES, *(each for each in notes if each not in _NAMES))
+    fields.only_and_notes(*_NAMES)
     bounds = [read_bounds(each) for each in fields.objects("bounds")]
     servers = [_server(each) for each in fields.objects("servers")]
     if not 0 < len(servers) <= _MOST_SERVERS:

@@ -46,10 +46,7 @@ def parse(fields: Fields) -> tuple[Case, ...]:
 
     :raises InvalidCase: naming file and field
     """
-    notes = [k for k, v in fields.body.items() if isinstance(v, str)]
-    fields.only(
-        *_NAMES, "columns", *(each for each in notes if each not in _NAMES)
-    )
+    fields.only_and_notes(*_NAMES, "columns")
     guest = _guest(fields)
     all_bounds = fields.object("bounds")
     all_bounds.only(*_VARIANTS)
